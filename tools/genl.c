@@ -17,11 +17,6 @@
 
 #define RXBUF_SIZE	32768	/* what the kernel fills at most for a dump */
 
-struct genl_event {
-	struct genl_event	*next;
-	struct nlmsghdr		nlh[];
-};
-
 /* A request that waits for its answer */
 struct genl_wait {
 	struct genl	*g;
@@ -192,17 +187,15 @@ static void handle_reply(struct genl_wait *w, const struct nlmsghdr *nlh)
 /* Keeps a notification until genl_recv() is called */
 static int keep_event(struct genl *g, const struct nlmsghdr *nlh)
 {
-	struct genl_event **last = &g->events;
-	struct genl_event *e;
+	size_t len = MNL_ALIGN(nlh->nlmsg_len);
+	char *events;
 
-	e = malloc(sizeof(*e) + nlh->nlmsg_len);
-	if (!e)
+	events = realloc(g->events, g->events_len + len);
+	if (!events)
 		return fail(g, -ENOMEM, "out of memory");
-	e->next = NULL;
-	memcpy(e->nlh, nlh, nlh->nlmsg_len);
-	while (*last)
-		last = &(*last)->next;
-	*last = e;
+	memcpy(events + g->events_len, nlh, nlh->nlmsg_len);
+	g->events = events;
+	g->events_len += len;
 	return 0;
 }
 
@@ -215,10 +208,8 @@ static bool is_event(const struct genl *g, const struct nlmsghdr *nlh)
 static void handle(struct genl_wait *w, const struct nlmsghdr *nlh)
 {
 	if (is_event(w->g, nlh)) {
-		int err = keep_event(w->g, nlh);
-
-		if (err)
-			finish(w, err);
+		if (keep_event(w->g, nlh) < 0)
+			finish(w, -ENOMEM);
 	} else if (nlh->nlmsg_seq != w->seq) {
 		return;		/* left over from a request that was given up */
 	} else if (nlh->nlmsg_type == NLMSG_ERROR) {
@@ -272,16 +263,38 @@ int genl_dump(struct genl *g, struct nlmsghdr *nlh, genl_cb cb, void *arg)
 	return transact(g, nlh, cb, arg);
 }
 
-static int drain_events(struct genl *g, genl_cb cb, void *arg)
+/* Calls @cb for every notification in a buffer */
+static int deliver(struct genl *g, const void *buf, int len, genl_cb cb,
+		   void *arg)
 {
-	struct genl_event *e;
+	const struct nlmsghdr *nlh;
 	int n = 0;
 
-	while ((e = g->events)) {
-		g->events = e->next;
-		cb(e->nlh, arg);
-		free(e);
+	for (nlh = buf; mnl_nlmsg_ok(nlh, len);
+	     nlh = mnl_nlmsg_next(nlh, &len)) {
+		if (!is_event(g, nlh))
+			continue;
+		cb(nlh, arg);
 		n++;
+	}
+	return n;
+}
+
+/* The same for those that were kept, and for those that are kept meanwhile
+ * because @cb makes requests
+ */
+static int deliver_kept(struct genl *g, genl_cb cb, void *arg)
+{
+	int n = 0;
+
+	while (g->events) {
+		char *events = g->events;
+		int len = g->events_len;
+
+		g->events = NULL;
+		g->events_len = 0;
+		n += deliver(g, events, len, cb, arg);
+		free(events);
 	}
 	return n;
 }
@@ -289,12 +302,10 @@ static int drain_events(struct genl *g, genl_cb cb, void *arg)
 int genl_recv(struct genl *g, genl_cb cb, void *arg)
 {
 	char buf[RXBUF_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
-	const struct nlmsghdr *nlh;
 	ssize_t len;
-	int left;
 	int n;
 
-	n = drain_events(g, cb, arg);
+	n = deliver_kept(g, cb, arg);
 	for (;;) {
 		len = receive(g, buf, sizeof(buf), MSG_DONTWAIT);
 		if (len == -EAGAIN)
@@ -303,16 +314,8 @@ int genl_recv(struct genl *g, genl_cb cb, void *arg)
 			return fail(g, len, "notifications were lost");
 		if (len < 0)
 			return fail(g, len, "netlink: %s", strerror(-len));
-		left = len;
-		for (nlh = (void *)buf; mnl_nlmsg_ok(nlh, left);
-		     nlh = mnl_nlmsg_next(nlh, &left)) {
-			if (!is_event(g, nlh))
-				continue;
-			cb(nlh, arg);
-			n++;
-		}
-		/* what came in while @cb made a request is next in line */
-		n += drain_events(g, cb, arg);
+		n += deliver(g, buf, len, cb, arg);
+		n += deliver_kept(g, cb, arg);
 	}
 }
 
@@ -365,7 +368,7 @@ int genl_open(struct genl *g)
 {
 	int on = 1;
 
-	memset(g, 0, sizeof(*g));
+	*g = (struct genl){ .seq = 0 };
 	g->nl = mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC);
 	if (!g->nl || mnl_socket_bind(g->nl, 0, MNL_SOCKET_AUTOPID) < 0)
 		return fail(g, -errno, "cannot open a netlink socket: %s",
@@ -378,12 +381,9 @@ int genl_open(struct genl *g)
 
 void genl_close(struct genl *g)
 {
-	struct genl_event *e;
-
-	while ((e = g->events)) {
-		g->events = e->next;
-		free(e);
-	}
+	free(g->events);
+	g->events = NULL;
+	g->events_len = 0;
 	if (g->nl)
 		mnl_socket_close(g->nl);
 	g->nl = NULL;

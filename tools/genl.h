@@ -20,8 +20,6 @@
 #include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
 
-struct genl_event;
-
 /**
  * struct genl - a generic netlink socket that knows family "teredo"
  * @nl: socket, bound to the network namespace it was opened in
@@ -30,6 +28,7 @@ struct genl_event;
  * @seq: sequence number of the last request
  * @error: why the last call failed
  * @events: notifications that came in while a request waited for its answer
+ * @events_len: octets in @events
  * @txbuf: the request that is being built
  */
 struct genl {
@@ -38,7 +37,8 @@ struct genl {
 	uint32_t		monitor;
 	uint32_t		seq;
 	char			error[256];
-	struct genl_event	*events;
+	char			*events;
+	size_t			events_len;
 	char			txbuf[8192];
 };
 
