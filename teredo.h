@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Teredo: private declarations
+ *
+ * Locks, outermost first:
+ *   RTNL              configuration, sockets, life of a device
+ *   teredo_peer.lock  a peer's state, its search and its route
+ *   teredo_dev.lock   membership of the wheel and the eviction lists
+ * teredo_dev.qual_lock (what qualification learned) and teredo_dev.limit_lock
+ * (token buckets) are leaves. All but RTNL are taken with BH disabled. No
+ * packet leaves while one of them is held.
+ *
+ * The packet paths take none of them: they run in an RCU read-side section
+ * and read the configuration, the qualification, the sockets and the peers by
+ * RCU. Whoever unpublishes one of these frees it a grace period later.
+ */
+#ifndef _TEREDO_H
+#define _TEREDO_H
+
+#include <linux/netdevice.h>
+#include <linux/percpu.h>
+#include <linux/rhashtable-types.h>
+#include <linux/skbuff.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <net/dst.h>
+#include <net/route.h>
+
+#include <uapi/linux/if_teredo.h>
+
+#include "teredo_proto.h"
+
+#define TEREDO_VALIDITY		(30 * HZ)	/* C-11 */
+#define TEREDO_IDLE		(300 * HZ)	/* CL-P-03 */
+#define TEREDO_RETRY		(2 * HZ)	/* C-16, C-17, C-21 */
+#define TEREDO_TRIES		4
+#define TEREDO_QUEUE_BYTES	8192		/* C-34 */
+
+/* Granularity and size of the wheel: 4096 slots of a tenth of a second */
+#define TEREDO_TICK		(HZ / 10)
+#define TEREDO_WHEEL_BITS	12
+#define TEREDO_WHEEL_SIZE	(1 << TEREDO_WHEEL_BITS)
+
+/* Counters are numbered by the uapi attributes that carry them */
+#define TEREDO_NR_STATS		(TEREDO_A_STATS_MAX + 1)
+
+struct teredo_stats {
+	u64 count[TEREDO_NR_STATS];
+};
+
+/**
+ * struct teredo_config - what `ip link` sets
+ * @link: ifindex of the underlay device, 0 = by route
+ *
+ * Replaced as a whole under RTNL and read by RCU; see if_teredo.h for units.
+ */
+struct teredo_config {
+	struct rcu_head rcu;
+	u8	mode;
+	u8	tos;
+	u8	ttl;
+	u8	ecn;
+	bool	pmtudisc;
+	bool	private_ok;
+	bool	accept_unknown;
+	bool	local_strict;
+	bool	secure;
+	u8	nat;
+	u8	discovery;
+	u8	n_serve;
+	__be16	port;
+	__be32	prefix;
+	__be32	local;
+	__be32	server;
+	__be32	secondary;
+	int	link;
+	u32	fwmark;
+	u32	max_peers;
+	u32	queue;
+	u32	peer_rate;
+	u32	bubble_rate;
+	u32	server_rate;
+	u32	rate;
+	u32	icmp_limit;
+	struct teredo_prefix serve[TEREDO_SERVE_MAX];
+};
+
+/**
+ * struct teredo_qual - what the helper learned (CL-Q)
+ * @addr: Teredo address of this client
+ * @mapped: mapped address and port
+ * @server: primary server in use
+ * @secondary: its secondary address
+ * @local: outer source address, fixed at qualification (TUN-18)
+ * @flags: flags field of @addr, host order
+ * @since: jiffies when @addr was formed
+ * @expires: jiffies when the lifetime ends
+ *
+ * Published by RCU while qualified, NULL else.
+ */
+struct teredo_qual {
+	struct rcu_head	rcu;
+	struct in6_addr	addr;
+	struct teredo_ep mapped;
+	__be32		server;
+	__be32		secondary;
+	__be32		local;
+	u16		flags;
+	unsigned long	since;
+	unsigned long	expires;
+};
+
+/**
+ * struct teredo_bucket - token bucket
+ * @stamp: jiffies of the last refill
+ * @tokens: in 1/HZ of a token
+ *
+ * Holds twice the rate at most. Zero initialised it starts full.
+ */
+struct teredo_bucket {
+	unsigned long	stamp;
+	u64		tokens;
+};
+
+/* Replies to relayed bubbles are limited by their target (CL-B-05) */
+struct teredo_reply {
+	struct teredo_ep ep;
+	u8		count;
+	unsigned long	last;
+	unsigned long	first;
+};
+
+#define TEREDO_HASH_BITS	8
+#define TEREDO_HASH_SIZE	(1 << TEREDO_HASH_BITS)
+
+/**
+ * struct teredo_dev - private part of the net_device
+ * @dev: the device
+ * @net: underlay's network namespace, NULL once that is gone; RTNL. It is not
+ *	 counted: the pernet exit closes the sockets and clears this.
+ * @cfg: configuration, RTNL and RCU
+ * @sk: socket of the service port (server: of the primary address), while up
+ * @sk2: server: socket of the secondary address
+ * @port: service port, kept over down and up
+ * @qual: qualification, qual_lock and RCU
+ * @error: why the device could not come up, or NULL; a constant string
+ * @siblings: all Teredo devices, RTNL
+ */
+struct teredo_dev {
+	struct net_device	*dev;
+	struct net		*net;
+	struct teredo_config __rcu *cfg;
+	struct sock __rcu	*sk;
+	struct sock __rcu	*sk2;
+	struct teredo_qual __rcu *qual;
+	struct teredo_stats __percpu *stats;
+	struct rhashtable	peers;
+	__be16			port;
+	const char		*error;
+	struct list_head	siblings;
+
+	/* qualification (teredo_qual.c) */
+	spinlock_t		qual_lock;
+	u32			state;		/* enum teredo_state, clients */
+	u32			nat;		/* enum teredo_nat */
+	u32			helper;		/* netlink port, 0 = none */
+	possible_net_t		helper_net;
+	char			reason[128];
+	struct delayed_work	qual_work;
+	struct teredo_bucket	ctrl_rx;
+	struct teredo_bucket	ctrl_tx;
+
+	/* peers (teredo_peer.c) */
+	spinlock_t		lock;
+	u32			n_peers;
+	struct list_head	untrusted;	/* oldest first */
+	struct list_head	trusted;	/* second chance, oldest first */
+	struct hlist_head	*wheel;
+	unsigned long		*wheel_busy;
+	u32			wheel_tick;	/* next tick to be worked off */
+	u32			wheel_armed;	/* tick the work is set to */
+	bool			wheel_on;
+	struct delayed_work	wheel_work;
+
+	/* limits (teredo_bubble.c) */
+	spinlock_t		limit_lock;
+	struct teredo_bucket	peer_bucket;
+	struct teredo_bucket	bubble_bucket;
+	struct teredo_bucket	test_bucket;
+	struct teredo_bucket	rx_test_bucket;
+	struct teredo_bucket	icmp6_bucket;
+	struct teredo_bucket	ntf_bucket;
+	struct teredo_bucket	*server_buckets;	/* TEREDO_HASH_SIZE */
+	struct teredo_reply	*replies;		/* TEREDO_HASH_SIZE */
+	u64			hash_key[2];
+};
+
+/* What a packet needs to know of a peer, in one word that is read at once */
+union teredo_path {
+	u64	word;
+	struct {
+		__be32	addr;
+		__be16	port;
+		u8	state;
+		u8	flags;
+	};
+};
+
+static_assert(sizeof(union teredo_path) == sizeof(u64));
+
+/* teredo_path.state */
+enum {
+	TEREDO_PEER_NEW,
+	TEREDO_PEER_TRUSTED,
+	TEREDO_PEER_FAILED,
+};
+
+/* teredo_path.flags */
+#define TEREDO_PEER_SEARCH	BIT(0)	/* bubbles or a test are under way */
+#define TEREDO_PEER_NATIVE	BIT(1)	/* not in the service prefix */
+
+/**
+ * struct teredo_search - what only a peer without a path needs
+ * @queue: packets that wait, oldest first
+ * @bytes: their length
+ * @tries: bubble pairs or tests sent so far
+ * @releasing: one context is sending the queue
+ * @held: received packet that waits for the test (CL-RX-16)
+ * @held_from: outer source of @held
+ * @nonce: data of the test (C-18)
+ * @id: identifier of the test
+ */
+struct teredo_search {
+	struct sk_buff_head	queue;
+	u32			bytes;
+	u8			tries;
+	bool			releasing;
+	__be16			id;
+	u64			nonce;
+	struct sk_buff		*held;
+	struct teredo_ep	held_from;
+};
+
+/**
+ * struct teredo_peer - a Teredo client or native host that we talk to
+ * @node: in teredo_dev.peers, keyed by @addr
+ * @addr: IPv6 address, all 128 bits (A-06)
+ * @path: endpoint and state; written under @lock
+ * @dst: route to the endpoint, RCU; written under @lock
+ * @rx_packets: accepted from the endpoint, bubbles too
+ * @tx_packets: sent to the endpoint, bubbles too
+ * @last_rx: jiffies of the last reception, low 32 bits
+ * @last_tx: jiffies of the last transmission, low 32 bits
+ * @saddr: outer source address that belongs to @dst. A reader may see it
+ *	   with the former @dst: a packet that could as well have left before.
+ * @t: the device
+ * @lock: protects what is said to be
+ * @due: tick of the wheel
+ * @retry: jiffies, low 32 bits; a failed peer is not tried again before
+ * @ever_rx: a packet was accepted at least once
+ * @ever_tx: a packet was sent at least once
+ * @dead: unlinked, nothing may be started any more
+ * @search: NULL unless TEREDO_PEER_SEARCH
+ * @wheel: in a slot of the wheel, teredo_dev.lock
+ * @lru: in teredo_dev.untrusted or .trusted, teredo_dev.lock
+ *
+ * No reference count: a peer is found and used in one RCU read-side section,
+ * and freed a grace period after teredo_peer_remove() made it unreachable.
+ */
+struct teredo_peer {
+	struct rhash_head	node;
+	struct in6_addr		addr;
+	union teredo_path	path;
+	struct dst_entry __rcu	*dst;
+	u64			rx_packets;
+	u64			tx_packets;
+	u32			last_rx;
+	u32			last_tx;
+
+	__be32			saddr;
+	u32			due;
+	struct teredo_dev	*t;
+	spinlock_t		lock;
+	u32			retry;
+	bool			ever_rx;
+	bool			ever_tx;
+	bool			dead;
+	struct teredo_search	*search;
+	struct hlist_node	wheel;
+	struct list_head	lru;
+	struct rcu_head		rcu;
+};
+
+#if !defined(CONFIG_DEBUG_SPINLOCK) && !defined(CONFIG_DEBUG_LOCK_ALLOC)
+static_assert(sizeof(struct teredo_peer) <= 232);
+static_assert(offsetof(struct teredo_peer, saddr) == 64);
+#endif
+
+static inline union teredo_path teredo_path(const struct teredo_peer *peer)
+{
+	union teredo_path p = { .word = READ_ONCE(peer->path.word) };
+
+	return p;
+}
+
+static inline struct teredo_ep teredo_path_ep(union teredo_path p)
+{
+	struct teredo_ep ep = { .addr = p.addr, .port = p.port };
+
+	return ep;
+}
+
+/* Was the peer heard within its validity (C-11)? */
+static inline bool teredo_peer_fresh(const struct teredo_peer *peer)
+{
+	return (u32)jiffies - READ_ONCE(peer->last_rx) < TEREDO_VALIDITY;
+}
+
+/* Count an event of enum teredo attribute TEREDO_A_STATS_... Any context. */
+static inline void teredo_count(const struct teredo_dev *t, unsigned int stat)
+{
+	this_cpu_inc(t->stats->count[stat]);
+}
+
+/* teredo_main.c */
+extern struct rtnl_link_ops teredo_link_ops;
+extern struct list_head teredo_devices;
+extern unsigned int teredo_n_devices;
+extern unsigned int teredo_net_id;
+
+struct teredo_net {
+	atomic_t	n_peers;
+	u32		max_peers;
+	struct ctl_table_header *sysctl;
+};
+
+bool teredo_dev_is(const struct net_device *dev);
+int teredo_sock_check(struct teredo_dev *t, const struct teredo_config *cfg,
+		      struct netlink_ext_ack *extack);
+
+/* teredo_config.c */
+extern const struct nla_policy teredo_policy[IFLA_TEREDO_MAX + 1];
+void teredo_config_defaults(struct teredo_config *cfg, u8 mode);
+int teredo_config_parse(struct teredo_config *cfg, struct nlattr *tb[],
+			struct nlattr *data[], const struct teredo_config *old,
+			bool running, struct net *net,
+			struct netlink_ext_ack *extack);
+size_t teredo_config_size(void);
+int teredo_config_fill(struct sk_buff *skb, const struct teredo_dev *t);
+
+/* teredo_xmit.c */
+netdev_tx_t teredo_xmit(struct sk_buff *skb, struct net_device *dev);
+struct rtable *teredo_route(const struct teredo_dev *t,
+			    const struct teredo_config *cfg, struct sock *sk,
+			    struct teredo_ep to, __be32 *saddr);
+void teredo_peer_send(struct teredo_peer *peer, struct sk_buff *skb);
+int teredo_send(struct teredo_dev *t, struct sk_buff *skb,
+		struct teredo_ep to);
+int teredo_send_from(struct teredo_dev *t, struct sock *sk, __be32 saddr,
+		     struct sk_buff *skb, struct teredo_ep to);
+struct sk_buff *teredo_alloc_skb(struct teredo_dev *t, unsigned int len);
+unsigned int teredo_ipv4_sendable(const struct teredo_config *cfg,
+				  struct net *net, __be32 addr);
+bool teredo_embeds_own_v4(struct net *net, const struct in6_addr *a);
+
+/* teredo_recv.c */
+int teredo_encap_rcv(struct sock *sk, struct sk_buff *skb);
+struct sk_buff *teredo_gro_receive(struct sock *sk, struct list_head *head,
+				   struct sk_buff *skb);
+int teredo_gro_complete(struct sock *sk, struct sk_buff *skb, int nhoff);
+void teredo_deliver(struct teredo_dev *t, struct sk_buff *skb,
+		    unsigned int hlen);
+void teredo_drop(struct teredo_dev *t, struct sk_buff *skb,
+		 unsigned int stat, enum skb_drop_reason reason);
+
+/* teredo_peer.c */
+int teredo_peer_cache_init(void);
+void teredo_peer_cache_exit(void);
+int teredo_peers_init(struct teredo_dev *t);
+void teredo_peers_uninit(struct teredo_dev *t);
+int teredo_peers_start(struct teredo_dev *t);
+void teredo_peers_stop(struct teredo_dev *t);
+struct teredo_peer *teredo_peer_find(struct teredo_dev *t,
+				     const struct in6_addr *addr);
+struct teredo_peer *teredo_peer_make(struct teredo_dev *t,
+				     const struct teredo_config *cfg,
+				     const struct in6_addr *addr, bool proven);
+void teredo_peer_remove(struct teredo_peer *peer);
+void teredo_peers_flush(struct teredo_dev *t);
+void teredo_peers_shrink(struct teredo_dev *t, u32 max_peers);
+void teredo_peer_schedule(struct teredo_peer *peer, u32 when);
+void teredo_peer_trusted(struct teredo_peer *peer);
+bool teredo_bucket_take(struct teredo_dev *t, struct teredo_bucket *b,
+			u32 rate);
+
+/* teredo_bubble.c */
+void teredo_search_xmit(struct teredo_peer *peer,
+			const struct teredo_config *cfg, struct sk_buff *skb);
+void teredo_search_timeout(struct teredo_peer *peer);
+void teredo_peer_heard(struct teredo_peer *peer, struct teredo_ep from);
+void teredo_search_free(struct teredo_dev *t, struct teredo_search *s,
+			unsigned int stat);
+bool teredo_test_reply(struct teredo_peer *peer, struct sk_buff *skb,
+		       struct teredo_ep from);
+void teredo_test_held(struct teredo_peer *peer,
+		      const struct teredo_config *cfg, struct sk_buff *skb,
+		      struct teredo_ep from);
+void teredo_bubble_reply(struct teredo_dev *t, const struct teredo_config *cfg,
+			 const struct teredo_qual *q,
+			 const struct in6_addr *to, struct teredo_ep origin);
+void teredo_reply_heard(struct teredo_dev *t, struct teredo_ep from);
+
+/* teredo_qual.c */
+void teredo_qual_init(struct teredo_dev *t);
+int teredo_qual_set(struct teredo_dev *t, struct nlattr *attrs[],
+		    struct netlink_ext_ack *extack);
+void teredo_qual_down(struct teredo_dev *t);
+int teredo_ctrl_bind(struct teredo_dev *t, u32 portid, struct net *net,
+		     struct netlink_ext_ack *extack);
+void teredo_ctrl_release(u32 portid, struct net *net);
+int teredo_ctrl_send(struct teredo_dev *t, struct nlattr *attrs[],
+		     struct netlink_ext_ack *extack);
+void teredo_ctrl_recv(struct teredo_dev *t, const struct sk_buff *skb);
+
+/* teredo_server.c */
+void teredo_server_rcv(struct teredo_dev *t, struct sock *sk,
+		       struct sk_buff *skb, const struct teredo_parsed *p);
+
+/* teredo_icmp.c */
+void teredo_icmp6_unreach(struct teredo_dev *t, struct sk_buff *skb, u8 code);
+void teredo_icmp6_too_big(struct teredo_dev *t, struct sk_buff *skb, u32 mtu);
+int teredo_err_lookup(struct sock *sk, struct sk_buff *skb);
+void teredo_err_rcv(struct sock *sk, struct sk_buff *skb, int err,
+		    __be16 port, u32 info, u8 *payload);
+
+/* teredo_netlink.c */
+int teredo_netlink_init(void);
+void teredo_netlink_exit(void);
+void teredo_dev_notify(struct teredo_dev *t);
+void teredo_peer_notify(struct teredo_peer *peer);
+int teredo_ctrl_notify(struct teredo_dev *t, u32 portid, struct net *net,
+		       const struct sk_buff *skb);
+void teredo_stats_read(const struct teredo_dev *t, u64 *sum);
+extern const char teredo_stat_names[TEREDO_NR_STATS][ETH_GSTRING_LEN];
+
+#endif /* _TEREDO_H */

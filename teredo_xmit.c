@@ -1,0 +1,591 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Teredo: from an IPv6 packet to a UDP datagram
+ *
+ * The steps in their order: may this packet be sent from here, which peer is
+ * it for, how is that reached, encapsulate. teredo_xmit() at the end strings
+ * them together. A peer without a path continues in teredo_bubble.c.
+ */
+#include <linux/ipv6.h>
+#include <net/inet_ecn.h>
+#include <net/ip.h>
+#include <net/ip_tunnels.h>
+#include <net/ipv6.h>
+#include <net/udp.h>
+#include <net/udp_tunnel.h>
+
+#include "teredo.h"
+
+static void teredo_tx_drop(struct teredo_dev *t, struct sk_buff *skb,
+			   unsigned int stat, enum skb_drop_reason reason)
+{
+	teredo_count(t, stat);
+	dev_core_stats_tx_dropped_inc(t->dev);
+	kfree_skb_reason(skb, reason);
+}
+
+/* Drop and tell the sender (unless it is an error or multicast, TUN-15) */
+static void teredo_tx_refuse(struct teredo_dev *t, struct sk_buff *skb,
+			     unsigned int stat, u8 code)
+{
+	teredo_icmp6_unreach(t, skb, code);
+	teredo_tx_drop(t, skb, stat, SKB_DROP_REASON_NOT_SPECIFIED);
+}
+
+/* Global unicast as far as the first octets tell, without further questions */
+static bool teredo_addr6_plain(const struct in6_addr *a)
+{
+	return (a->s6_addr[0] & 0xe0) == 0x20;
+}
+
+/**
+ * teredo_embeds_own_v4 - RFC 6324 section 3.3, SEC-35 and SEC-36
+ * @net: the underlay
+ * @a: source of a packet into the tunnel, destination of one out of it
+ *
+ * Return: true if @a is a 6to4 or ISATAP address of this host. Softirq, RCU.
+ */
+bool teredo_embeds_own_v4(struct net *net, const struct in6_addr *a)
+{
+	__be32 v4;
+
+	if (a->s6_addr16[0] == htons(0x2002))
+		v4 = get_unaligned((__be32 *)&a->s6_addr16[1]);
+	else if ((a->s6_addr32[2] & ~htonl(0x02000000)) == htonl(0x00005efe))
+		v4 = a->s6_addr32[3];
+	else
+		return false;
+	return inet_addr_type(net, v4) == RTN_LOCAL;
+}
+
+/* Did a Teredo device of this host receive the packet (SEC-33)? */
+static bool teredo_tx_loops(const struct teredo_dev *t,
+			    const struct sk_buff *skb)
+{
+	const struct net_device *in;
+
+	if (!skb->skb_iif)
+		return false;
+	if (skb->skb_iif == t->dev->ifindex)
+		return true;
+	if (READ_ONCE(teredo_n_devices) == 1)
+		return false;
+	in = dev_get_by_index_rcu(dev_net(t->dev), skb->skb_iif);
+	return in && teredo_dev_is(in);
+}
+
+/* May a client send this packet (CL-TX-01 to CL-TX-04)? Else it is consumed. */
+static bool teredo_tx_client(struct teredo_dev *t, const struct teredo_qual *q,
+			     const struct teredo_config *cfg,
+			     struct sk_buff *skb)
+{
+	const struct ipv6hdr *ip6 = ipv6_hdr(skb);
+	int type;
+
+	if (!teredo_addr6_plain(&ip6->daddr)) {
+		type = ipv6_addr_type(&ip6->daddr);
+		if (!(type & IPV6_ADDR_UNICAST) ||
+		    type & (IPV6_ADDR_LINKLOCAL | IPV6_ADDR_LOOPBACK |
+			    IPV6_ADDR_MAPPED)) {
+			teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_SCOPE,
+				       SKB_DROP_REASON_IP_OUTNOROUTES);
+			return false;
+		}
+	}
+	if (!q) {
+		teredo_tx_refuse(t, skb, TEREDO_A_STATS_TX_UNQUALIFIED,
+				 ICMPV6_NOROUTE);
+		return false;
+	}
+	if (!ipv6_addr_equal(&ip6->saddr, &q->addr)) {
+		teredo_tx_refuse(t, skb, TEREDO_A_STATS_TX_SOURCE,
+				 ICMPV6_ADM_PROHIBITED);
+		return false;
+	}
+	if (IP6CB(skb)->flags & IP6SKB_FORWARDED) {
+		teredo_tx_refuse(t, skb, TEREDO_A_STATS_TX_FORWARDED,
+				 ICMPV6_ADM_PROHIBITED);
+		return false;
+	}
+	if (teredo_has_prefix(&ip6->daddr, cfg->prefix) &&
+	    teredo_ep_equal(teredo_mapped(&ip6->daddr), q->mapped)) {
+		if (ipv6_addr_equal(&ip6->daddr, &q->addr))
+			teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_SELF,
+				       SKB_DROP_REASON_NOT_SPECIFIED);
+		else
+			teredo_tx_refuse(t, skb, TEREDO_A_STATS_TX_SELF,
+					 ICMPV6_ADDR_UNREACH);
+		return false;
+	}
+	return true;
+}
+
+/* May a relay send this packet (RL-TX-01, RL-TX-15, RL-TX-16, HR-03, SEC-35)? */
+static bool teredo_tx_relay(struct teredo_dev *t,
+			    const struct teredo_config *cfg, struct sock *sk,
+			    struct sk_buff *skb)
+{
+	const struct ipv6hdr *ip6 = ipv6_hdr(skb);
+	int type;
+
+	if (cfg->mode == TEREDO_MODE_SERVER ||
+	    !teredo_has_prefix(&ip6->daddr, cfg->prefix)) {
+		if (__ipv6_addr_needs_scope_id(ipv6_addr_type(&ip6->daddr)) ||
+		    ipv6_addr_is_multicast(&ip6->daddr))
+			teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_SCOPE,
+				       SKB_DROP_REASON_IP_OUTNOROUTES);
+		else
+			teredo_tx_refuse(t, skb, TEREDO_A_STATS_TX_FOREIGN,
+					 ICMPV6_NOROUTE);
+		return false;
+	}
+	if (teredo_tx_loops(t, skb)) {
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_LOOP,
+			       SKB_DROP_REASON_NOT_SPECIFIED);
+		return false;
+	}
+	if (cfg->mode == TEREDO_MODE_HOST_RELAY &&
+	    IP6CB(skb)->flags & IP6SKB_FORWARDED) {
+		teredo_tx_refuse(t, skb, TEREDO_A_STATS_TX_FORWARDED,
+				 ICMPV6_ADM_PROHIBITED);
+		return false;
+	}
+	if (!teredo_addr6_plain(&ip6->saddr)) {
+		type = ipv6_addr_type(&ip6->saddr);
+		if (type & IPV6_ADDR_LINKLOCAL &&
+		    cfg->mode == TEREDO_MODE_HOST_RELAY) {
+			/* HR-06: the host has no native address */
+			teredo_tx_refuse(t, skb, TEREDO_A_STATS_TX_SOURCE,
+					 ICMPV6_NOROUTE);
+			return false;
+		}
+		if (!(type & IPV6_ADDR_UNICAST) ||
+		    type & (IPV6_ADDR_LINKLOCAL | IPV6_ADDR_LOOPBACK |
+			    IPV6_ADDR_MAPPED))
+			goto bad_source;
+	}
+	if (teredo_has_prefix(&ip6->saddr, cfg->prefix))
+		goto bad_source;
+	if (teredo_embeds_own_v4(sock_net(sk), &ip6->saddr)) {
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_LOOP6324,
+			       SKB_DROP_REASON_NOT_SPECIFIED);
+		return false;
+	}
+	return true;
+
+bad_source:
+	teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_SOURCE,
+		       SKB_DROP_REASON_NOT_SPECIFIED);
+	return false;
+}
+
+/**
+ * teredo_ipv4_sendable - may something be sent to an address taken from an
+ *			  IPv6 address or an origin indication (SEC-32)?
+ * @cfg: the device's configuration
+ * @net: the underlay
+ * @addr: the address
+ *
+ * Rows G-01 to G-15. Looks routes up: for the slow path only. RCU.
+ *
+ * Return: 0, or the counter of the refusal.
+ */
+unsigned int teredo_ipv4_sendable(const struct teredo_config *cfg,
+				  struct net *net, __be32 addr)
+{
+	if (!teredo_ipv4_global(addr, cfg->private_ok))
+		return TEREDO_A_STATS_TX_NOT_GLOBAL;
+	switch (inet_addr_type(net, addr)) {
+	case RTN_LOCAL:
+		return TEREDO_A_STATS_TX_SELF;
+	case RTN_BROADCAST:
+	case RTN_MULTICAST:
+		return TEREDO_A_STATS_TX_NOT_GLOBAL;
+	}
+	return 0;
+}
+
+/*
+ * The destination has no peer entry yet: may it have one (CL-TX-14, CL-TX-23,
+ * RL-TX-02, RL-TX-03, SEC-50)? Else the packet is consumed, silently.
+ */
+static struct teredo_peer *teredo_tx_new_peer(struct teredo_dev *t,
+					      const struct teredo_config *cfg,
+					      struct sock *sk,
+					      struct sk_buff *skb)
+{
+	const struct in6_addr *daddr = &ipv6_hdr(skb)->daddr;
+	struct net *net = sock_net(sk);
+	struct teredo_peer *peer;
+	struct teredo_ep mapped;
+	unsigned int stat;
+
+	if (teredo_has_prefix(daddr, cfg->prefix)) {
+		mapped = teredo_mapped(daddr);
+		stat = TEREDO_A_STATS_TX_BAD_PORT;
+		if (!mapped.port)
+			goto drop;
+		stat = teredo_ipv4_sendable(cfg, net, mapped.addr);
+		if (stat)
+			goto drop;
+		stat = teredo_ipv4_sendable(cfg, net, teredo_server(daddr));
+		/* a client's or relay's host may be the peer's server */
+		if (stat && stat != TEREDO_A_STATS_TX_SELF)
+			goto drop;
+	}
+	peer = teredo_peer_make(t, cfg, daddr, false);
+	if (peer)
+		return peer;
+	teredo_tx_refuse(t, skb, TEREDO_A_STATS_PEER_LIMIT,
+			 ICMPV6_ADDR_UNREACH);
+	return NULL;
+
+drop:
+	teredo_tx_drop(t, skb, stat, SKB_DROP_REASON_IP_INADDRERRORS);
+	return NULL;
+}
+
+/**
+ * teredo_route - route to an endpoint
+ * @t: the device
+ * @cfg: its configuration
+ * @sk: socket that the datagram leaves from
+ * @to: endpoint
+ * @saddr: in: wanted source address or 0; out: source address
+ *
+ * RCU, BH disabled.
+ *
+ * Return: a route with a reference, or an error pointer.
+ */
+struct rtable *teredo_route(const struct teredo_dev *t,
+			    const struct teredo_config *cfg, struct sock *sk,
+			    struct teredo_ep to, __be32 *saddr)
+{
+	struct flowi4 fl4 = {
+		.flowi4_oif = cfg->link,
+		.flowi4_mark = cfg->fwmark,
+		.flowi4_proto = IPPROTO_UDP,
+		.daddr = to.addr,
+		.saddr = *saddr,
+		.fl4_sport = inet_sk(sk)->inet_sport,
+		.fl4_dport = to.port,
+	};
+	struct rtable *rt;
+
+	rt = ip_route_output_flow(sock_net(sk), &fl4, sk);
+	if (IS_ERR(rt))
+		return rt;
+	if (rt->dst.dev == t->dev) {
+		ip_rt_put(rt);
+		return ERR_PTR(-ELOOP);
+	}
+	*saddr = fl4.saddr;
+	return rt;
+}
+
+/* Outer source address: configured, or fixed at qualification (TUN-18) */
+static __be32 teredo_saddr(const struct teredo_dev *t,
+			   const struct teredo_config *cfg)
+{
+	const struct teredo_qual *q;
+
+	if (cfg->local || cfg->mode != TEREDO_MODE_CLIENT)
+		return cfg->local;
+	q = rcu_dereference(t->qual);
+	return q ? q->local : 0;
+}
+
+/* The peer's route, without a reference: valid as long as RCU is held */
+static struct rtable *teredo_peer_route(struct teredo_peer *peer,
+					const struct teredo_config *cfg,
+					struct sock *sk, struct teredo_ep to,
+					__be32 *saddr)
+{
+	struct dst_entry *dst = rcu_dereference(peer->dst);
+	struct rtable *rt;
+
+	if (likely(dst && dst_check(dst, 0))) {
+		*saddr = READ_ONCE(peer->saddr);
+		return (struct rtable *)dst;
+	}
+	*saddr = teredo_saddr(peer->t, cfg);
+	rt = teredo_route(peer->t, cfg, sk, to, saddr);
+	if (IS_ERR(rt))
+		return rt;
+	spin_lock_bh(&peer->lock);
+	if (peer->dead || !teredo_ep_equal(teredo_path_ep(peer->path), to)) {
+		/* nothing to remember it in */
+		spin_unlock_bh(&peer->lock);
+		dst_release(&rt->dst);
+		return ERR_PTR(-EAGAIN);
+	}
+	dst = rcu_replace_pointer(peer->dst, &rt->dst,
+				  lockdep_is_held(&peer->lock));
+	WRITE_ONCE(peer->saddr, *saddr);
+	spin_unlock_bh(&peer->lock);
+	dst_release(dst);
+	return rt;
+}
+
+/*
+ * Encapsulate and send. @skb->data is the UDP payload, its network header the
+ * IPv6 packet in it; @rt stays the caller's. Consumes @skb. RCU, BH disabled.
+ */
+static int teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
+			 struct sock *sk, struct sk_buff *skb,
+			 struct rtable *rt, __be32 saddr, struct teredo_ep to)
+{
+	struct net *net = sock_net(sk);
+	unsigned int len = skb->len;
+	struct udphdr *uh;
+	struct iphdr *iph;
+	u8 dsfield, tos;
+	__be16 df = 0;
+	int err;
+
+	dsfield = ipv6_get_dsfield(ipv6_hdr(skb));
+	tos = cfg->tos == TEREDO_TOS_INHERIT ? dsfield & ~INET_ECN_MASK :
+					       cfg->tos;
+	if (cfg->ecn == TEREDO_ECN_COPY)	/* TUN-05, TUN-06 */
+		tos = INET_ECN_encapsulate(tos, dsfield);
+	if (cfg->pmtudisc &&			/* TUN-03 */
+	    (skb_is_gso(skb) ? skb_gso_network_seglen(skb) : len) >
+	    TEREDO_MIN_MTU)
+		df = htons(IP_DF);
+
+	err = skb_cow_head(skb, LL_RESERVED_SPACE(rt->dst.dev) +
+				rt->dst.header_len + TEREDO_HLEN);
+	if (unlikely(err))
+		goto nomem;
+	err = udp_tunnel_handle_offloads(skb, true);
+	if (unlikely(err))
+		goto nomem;
+	/* ETH_P_IPV6 and not IPPROTO_IPV6: that one is sit's segmentation */
+	skb_set_inner_protocol(skb, htons(ETH_P_IPV6));
+
+	__skb_push(skb, sizeof(*uh));
+	skb_reset_transport_header(skb);
+	uh = udp_hdr(skb);
+	uh->source = inet_sk(sk)->inet_sport;
+	uh->dest = to.port;
+	uh->len = htons(skb->len);
+	udp_set_csum(false, skb, saddr, to.addr, skb->len);	/* E-10 */
+
+	skb_scrub_packet(skb, !net_eq(net, dev_net(t->dev)));
+	skb_clear_hash_if_not_l4(skb);
+	skb_dst_set_noref(skb, &rt->dst);
+	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
+
+	__skb_push(skb, sizeof(*iph));
+	skb_reset_network_header(skb);
+	iph = ip_hdr(skb);
+	iph->version = 4;
+	iph->ihl = sizeof(*iph) >> 2;
+	iph->tos = tos;
+	iph->frag_off = df;			/* E-09 */
+	iph->ttl = cfg->ttl ?: ip4_dst_hoplimit(&rt->dst);
+	iph->protocol = IPPROTO_UDP;
+	iph->saddr = saddr;
+	iph->daddr = to.addr;
+	__ip_select_ident(net, iph, skb_shinfo(skb)->gso_segs ?: 1);
+
+	err = ip_local_out(net, sk, skb);
+	iptunnel_xmit_stats(t->dev, net_xmit_eval(err) ? 0 : len);
+	return net_xmit_eval(err);
+
+nomem:
+	teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_MEMORY,
+		       SKB_DROP_REASON_NOMEM);
+	return err;
+}
+
+/**
+ * teredo_peer_send - send a packet to the endpoint of a peer
+ * @peer: a peer whose endpoint is known
+ * @skb: IPv6 packet, its network header set; consumed
+ *
+ * RCU, BH disabled. No allocation, lock or timer once the route is known.
+ */
+void teredo_peer_send(struct teredo_peer *peer, struct sk_buff *skb)
+{
+	struct teredo_ep to = teredo_path_ep(teredo_path(peer));
+	struct teredo_dev *t = peer->t;
+	const struct teredo_config *cfg = rcu_dereference(t->cfg);
+	struct sock *sk = rcu_dereference(t->sk);
+	struct rtable *rt;
+	u32 now = jiffies;
+	__be32 saddr;
+
+	if (unlikely(!sk)) {
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_DOWN,
+			       SKB_DROP_REASON_DEV_READY);
+		return;
+	}
+	rt = teredo_peer_route(peer, cfg, sk, to, &saddr);
+	if (unlikely(rt == ERR_PTR(-EAGAIN))) {
+		teredo_send(t, skb, to);
+		return;
+	}
+	if (IS_ERR(rt)) {
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_ROUTE,
+			       SKB_DROP_REASON_IP_OUTNOROUTES);
+		return;
+	}
+	if (cfg->pmtudisc && !skb_is_gso(skb) && skb->len > TEREDO_MIN_MTU &&
+	    skb->len + TEREDO_HLEN > dst_mtu(&rt->dst)) {
+		teredo_icmp6_too_big(t, skb, max_t(u32, TEREDO_MIN_MTU,
+						   dst_mtu(&rt->dst) -
+						   TEREDO_HLEN));
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_TOO_BIG,
+			       SKB_DROP_REASON_PKT_TOO_BIG);
+		return;
+	}
+	if (READ_ONCE(peer->last_tx) != now)
+		WRITE_ONCE(peer->last_tx, now);
+	WRITE_ONCE(peer->tx_packets, peer->tx_packets + 1);
+	if (unlikely(!peer->ever_tx))
+		peer->ever_tx = true;
+	teredo_output(t, cfg, sk, skb, rt, saddr, to);
+}
+
+/**
+ * teredo_send_from - send a packet of our own from a given socket
+ * @t: the device
+ * @sk: the socket
+ * @saddr: outer source address, 0 = the one of the route
+ * @skb: UDP payload, network header at the IPv6 packet in it; consumed
+ * @to: where to; the caller has made the checks of SEC-32
+ *
+ * RCU, BH disabled.
+ *
+ * Return: 0, or a negative errno: the packet did not leave.
+ */
+int teredo_send_from(struct teredo_dev *t, struct sock *sk, __be32 saddr,
+		     struct sk_buff *skb, struct teredo_ep to)
+{
+	const struct teredo_config *cfg = rcu_dereference(t->cfg);
+	struct rtable *rt;
+	int err;
+
+	rt = teredo_route(t, cfg, sk, to, &saddr);
+	if (IS_ERR(rt)) {
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_ROUTE,
+			       SKB_DROP_REASON_IP_OUTNOROUTES);
+		return PTR_ERR(rt);
+	}
+	err = teredo_output(t, cfg, sk, skb, rt, saddr, to);
+	ip_rt_put(rt);
+	return err;
+}
+
+/**
+ * teredo_send - send a packet of our own from the service port
+ * @t: the device
+ * @skb: as for teredo_send_from()
+ * @to: as for teredo_send_from()
+ *
+ * RCU, BH disabled.
+ *
+ * Return: 0, or a negative errno: the packet did not leave.
+ */
+int teredo_send(struct teredo_dev *t, struct sk_buff *skb, struct teredo_ep to)
+{
+	const struct teredo_config *cfg = rcu_dereference(t->cfg);
+	struct sock *sk = rcu_dereference(t->sk);
+
+	if (!sk) {
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_DOWN,
+			       SKB_DROP_REASON_DEV_READY);
+		return -ENETDOWN;
+	}
+	return teredo_send_from(t, sk, teredo_saddr(t, cfg), skb, to);
+}
+
+/**
+ * teredo_alloc_skb - buffer for a packet of our own
+ * @t: the device
+ * @len: octets of the UDP payload
+ *
+ * Room for all outer headers is left; the caller puts the payload and sets
+ * the network header to the IPv6 packet in it. Any context.
+ *
+ * Return: an empty buffer, or NULL with the loss counted.
+ */
+struct sk_buff *teredo_alloc_skb(struct teredo_dev *t, unsigned int len)
+{
+	struct sk_buff *skb;
+
+	skb = alloc_skb(LL_MAX_HEADER + TEREDO_HLEN + len, GFP_ATOMIC);
+	if (!skb) {
+		teredo_count(t, TEREDO_A_STATS_TX_NO_MEMORY);
+		return NULL;
+	}
+	skb_reserve(skb, LL_MAX_HEADER + TEREDO_HLEN);
+	skb->dev = t->dev;
+	skb->protocol = htons(ETH_P_IPV6);
+	skb->priority = TC_PRIO_CONTROL;
+	skb_reset_mac_header(skb);
+	skb_reset_network_header(skb);
+	return skb;
+}
+
+/**
+ * teredo_xmit - ndo_start_xmit
+ * @skb: packet from the stack; consumed
+ * @dev: the device
+ *
+ * BH disabled, RCU.
+ *
+ * Return: NETDEV_TX_OK always: there is no queue.
+ */
+netdev_tx_t teredo_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct teredo_dev *t = netdev_priv(dev);
+	const struct teredo_config *cfg;
+	struct teredo_peer *peer;
+	union teredo_path path;
+	struct sock *sk;
+
+	cfg = rcu_dereference(t->cfg);
+	sk = rcu_dereference(t->sk);
+	if (unlikely(!sk)) {
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_DOWN,
+			       SKB_DROP_REASON_DEV_READY);
+		return NETDEV_TX_OK;
+	}
+	if (unlikely(skb->protocol != htons(ETH_P_IPV6) ||
+		     !pskb_may_pull(skb, sizeof(struct ipv6hdr)) ||
+		     ipv6_hdr(skb)->version != 6)) {
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_FOREIGN,
+			       SKB_DROP_REASON_UNHANDLED_PROTO);
+		return NETDEV_TX_OK;
+	}
+	if (cfg->mode == TEREDO_MODE_CLIENT) {
+		if (!teredo_tx_client(t, rcu_dereference(t->qual), cfg, skb))
+			return NETDEV_TX_OK;
+	} else if (!teredo_tx_relay(t, cfg, sk, skb)) {
+		return NETDEV_TX_OK;
+	}
+	if (unlikely(skb->len > dev->mtu && !skb_is_gso(skb))) {
+		/* RL-TX-18; the stack sees to it unless it was bypassed */
+		teredo_icmp6_too_big(t, skb, dev->mtu);
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_TOO_BIG,
+			       SKB_DROP_REASON_PKT_TOO_BIG);
+		return NETDEV_TX_OK;
+	}
+
+	peer = teredo_peer_find(t, &ipv6_hdr(skb)->daddr);
+	if (unlikely(!peer)) {
+		peer = teredo_tx_new_peer(t, cfg, sk, skb);
+		if (!peer)
+			return NETDEV_TX_OK;
+	}
+	path = teredo_path(peer);
+	if (likely(path.state == TEREDO_PEER_TRUSTED &&
+		   !(path.flags & TEREDO_PEER_SEARCH) &&
+		   teredo_peer_fresh(peer)))
+		teredo_peer_send(peer, skb);	/* CL-TX-05, RL-TX-04 */
+	else
+		teredo_search_xmit(peer, cfg, skb);
+	return NETDEV_TX_OK;
+}
