@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * teredoctl: show and manage Teredo devices
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "teredoctl.h"
+
+bool json_wanted;
+
+static const struct verb verbs[] = {
+	{ "status", "[DEV]", "what a device has learned, and its counters",
+	  cmd_status },
+	{ "peers", "[DEV]", "the peers of a device", cmd_peers },
+	{ "flush", "[DEV]", "forget the peers of a device", cmd_flush },
+	{ "decode", "ADDR", "the parts of a Teredo address", cmd_decode },
+	{ "encode", "server IPV4 client IPV4:PORT [flags N] [prefix P/32]",
+	  "the address that these parts make", cmd_encode },
+};
+
+static void print_help(FILE *f)
+{
+	unsigned int i;
+
+	fputs("Usage: teredoctl [-j] VERB [ARGUMENT]...\n\nVerbs:\n", f);
+	for (i = 0; i < ARRAY_SIZE(verbs); i++)
+		fprintf(f, "  %s %s\n\t%s\n", verbs[i].name, verbs[i].args,
+			verbs[i].help);
+	fputs("\nWithout DEV: all devices of the network namespace.\n"
+	      "\nOptions:\n"
+	      "  -j, --json\tJSON instead of text\n"
+	      "  -h, --help\n"
+	      "  -V, --version\n", f);
+}
+
+/* Of the module that is loaded, without making the kernel load it */
+static bool module_version(char *buf, size_t size)
+{
+	FILE *f = fopen("/sys/module/teredo/version", "re");
+	bool ok;
+
+	if (!f)
+		return false;
+	ok = fgets(buf, size, f);
+	fclose(f);
+	buf[strcspn(buf, "\n")] = '\0';
+	return ok;
+}
+
+static void print_version(void)
+{
+	char module[64] = "";
+
+	puts("teredoctl " TEREDO_VERSION);
+	if (module_version(module, sizeof(module)) &&
+	    strcmp(module, TEREDO_VERSION))
+		printf("teredo module %s\n", module);
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (!strcmp(name, verbs[i].name))
+			return &verbs[i];
+	return NULL;
+}
+
+static int run_verb(int argc, char **argv)
+{
+	const struct verb *verb;
+
+	if (!argc) {
+		print_help(stderr);
+		return CTL_USAGE;
+	}
+	verb = find_verb(argv[0]);
+	if (!verb)
+		return bad_usage("no verb \"%s\", see teredoctl --help",
+				 argv[0]);
+	return verb->run(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ }
+	};
+	int status = CTL_OK;
+	bool done = false;
+	int c;
+
+	while (!done && (c = getopt_long(argc, argv, "jhV", options,
+					 NULL)) != -1) {
+		switch (c) {
+		case 'j':
+			json_wanted = true;
+			continue;
+		case 'h':
+			print_help(stdout);
+			break;
+		case 'V':
+			print_version();
+			break;
+		default:
+			return bad_usage("see teredoctl --help");
+		}
+		done = true;
+	}
+	if (!done)
+		status = run_verb(argc - optind, argv + optind);
+	if (fflush(stdout) || ferror(stdout))
+		return failed("cannot write the output: %m");
+	return status;
+}

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * teredoctl peers, flush: the peers of a device
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/teredo.h>
+
+#include "teredo_proto.h"
+#include "teredoctl.h"
+
+static const char *const state_names[] = {
+	[TEREDO_PEER_STATE_INCOMPLETE] = "incomplete",
+	[TEREDO_PEER_STATE_TRUSTED] = "trusted",
+	[TEREDO_PEER_STATE_STALE] = "stale",
+	[TEREDO_PEER_STATE_FAILED] = "failed",
+};
+
+struct peers {
+	json_t		*list;
+	unsigned int	count;
+	uint32_t	ifindex;	/* of the peer before */
+	char		ifname[IF_NAMESIZE];
+};
+
+static const char *state_text(struct nlattr **tb)
+{
+	return enum_text(state_names, ARRAY_SIZE(state_names),
+			 tb[TEREDO_A_PEER_STATE]);
+}
+
+/* Seconds ago, exact to the millisecond */
+static json_t *ago_json(const struct nlattr *attr)
+{
+	return attr ? json_real(attr_u64(attr) / 1000.0) : json_null();
+}
+
+static json_t *peer_json(struct nlattr **tb, const char *ifname)
+{
+	return json_pack("{s:s, s:o, s:o, s:s, s:b, s:i, s:I, s:I, s:o, s:o,"
+			 " s:b}",
+		"ifname", ifname,
+		"address", json_ipv6(tb[TEREDO_A_PEER_ADDRESS]),
+		"endpoint", json_endpoint(tb[TEREDO_A_PEER_ENDPOINT_ADDRESS],
+					  tb[TEREDO_A_PEER_ENDPOINT_PORT]),
+		"state", state_text(tb),
+		"trusted", !!tb[TEREDO_A_PEER_TRUSTED],
+		"queued", (int)attr_u32(tb[TEREDO_A_PEER_QUEUED]),
+		"rx_packets",
+			(json_int_t)attr_u64(tb[TEREDO_A_PEER_RX_PACKETS]),
+		"tx_packets",
+			(json_int_t)attr_u64(tb[TEREDO_A_PEER_TX_PACKETS]),
+		"last_rx", ago_json(tb[TEREDO_A_PEER_LAST_RX]),
+		"last_tx", ago_json(tb[TEREDO_A_PEER_LAST_TX]),
+		"local", !!tb[TEREDO_A_PEER_LOCAL]);
+}
+
+static void print_ago(const struct nlattr *attr)
+{
+	uint64_t ms = attr_u64(attr);
+
+	if (attr)
+		printf(" %6" PRIu64 ".%03u", ms / 1000,
+		       (unsigned int)(ms % 1000));
+	else
+		printf(" %10s", "never");
+}
+
+static void print_heading(void)
+{
+	printf("%-15s %-39s %-21s %-10s %6s %10s %10s %10s %10s\n", "DEVICE",
+	       "PEER", "ENDPOINT", "STATE", "QUEUED", "RX", "TX", "LAST-RX",
+	       "LAST-TX");
+}
+
+static void print_peer(struct nlattr **tb, const char *ifname)
+{
+	struct nlattr *addr = tb[TEREDO_A_PEER_ENDPOINT_ADDRESS];
+	struct nlattr *port = tb[TEREDO_A_PEER_ENDPOINT_PORT];
+
+	printf("%-15s %-39s %-21s %-10s %6u %10" PRIu64 " %10" PRIu64, ifname,
+	       ipv6_text(mnl_attr_get_payload(tb[TEREDO_A_PEER_ADDRESS])),
+	       addr && port ? endpoint_text(attr_u32(addr), attr_u16(port)) :
+	       "-", state_text(tb), attr_u32(tb[TEREDO_A_PEER_QUEUED]),
+	       attr_u64(tb[TEREDO_A_PEER_RX_PACKETS]),
+	       attr_u64(tb[TEREDO_A_PEER_TX_PACKETS]));
+	print_ago(tb[TEREDO_A_PEER_LAST_RX]);
+	print_ago(tb[TEREDO_A_PEER_LAST_TX]);
+	puts(tb[TEREDO_A_PEER_LOCAL] ? " local" : "");
+}
+
+static int got_peer(const struct nlmsghdr *nlh, void *arg)
+{
+	struct nlattr *tb[TEREDO_A_PEER_MAX + 1];
+	struct peers *p = arg;
+	uint32_t ifindex;
+
+	genl_parse(nlh, tb, TEREDO_A_PEER_MAX);
+	if (!tb[TEREDO_A_PEER_ADDRESS])
+		return -EBADMSG;
+	ifindex = attr_u32(tb[TEREDO_A_PEER_IFINDEX]);
+	if (ifindex != p->ifindex && !if_indextoname(ifindex, p->ifname))
+		return 0;	/* the device went away meanwhile */
+	p->ifindex = ifindex;
+	if (p->list)
+		return json_array_append_new(p->list,
+					     peer_json(tb, p->ifname)) ?
+			-ENOMEM : 0;
+	if (!p->count++)
+		print_heading();
+	print_peer(tb, p->ifname);
+	return 0;
+}
+
+/* 0 if there is no such device; the kernel says whether it is a Teredo one */
+static uint32_t ifindex_of(const char *dev)
+{
+	uint32_t ifindex = if_nametoindex(dev);
+
+	if (!ifindex)
+		failed("no device \"%s\" in this network namespace", dev);
+	return ifindex;
+}
+
+static int get_peers(struct genl *g, const char *dev, uint32_t ifindex,
+		     struct peers *p)
+{
+	struct nlmsghdr *nlh;
+
+	if (genl_open(g))
+		return failed("%s", g->error);
+	nlh = genl_request(g, TEREDO_CMD_PEER_GET);
+	if (dev)
+		mnl_attr_put_u32(nlh, TEREDO_A_PEER_IFINDEX, ifindex);
+	if (!genl_dump(g, nlh, got_peer, p))
+		return CTL_OK;
+	return dev ? failed("%s: %s", dev, g->error) : failed("%s", g->error);
+}
+
+int cmd_peers(int argc, char **argv)
+{
+	const char *dev = argc ? argv[0] : NULL;
+	struct peers p = {};
+	uint32_t ifindex = 0;
+	struct genl g;
+	int status;
+
+	if (argc > 1)
+		return bad_usage("peers takes one device at most");
+	if (dev && !valid_ifname(dev))
+		return CTL_USAGE;
+	if (dev) {
+		ifindex = ifindex_of(dev);
+		if (!ifindex)
+			return CTL_FAILED;
+	}
+	if (json_wanted)
+		p.list = json_array();
+
+	status = get_peers(&g, dev, ifindex, &p);
+	genl_close(&g);
+	if (status) {
+		json_decref(p.list);
+		return status;
+	}
+	if (json_wanted)
+		return json_print(p.list);
+	if (!p.count)
+		puts("no peers");
+	return CTL_OK;
+}
+
+/* A device to be flushed */
+struct target {
+	uint32_t	ifindex;
+	uint32_t	peers;
+	char		ifname[IF_NAMESIZE];
+};
+
+struct targets {
+	struct target	*list;
+	size_t		count;
+};
+
+static int got_target(const struct nlmsghdr *nlh, void *arg)
+{
+	struct nlattr *tb[TEREDO_A_DEV_MAX + 1];
+	struct targets *ts = arg;
+	struct target *list;
+	struct target *t;
+
+	genl_parse(nlh, tb, TEREDO_A_DEV_MAX);
+	if (!tb[TEREDO_A_DEV_IFINDEX] || !tb[TEREDO_A_DEV_IFNAME])
+		return -EBADMSG;
+	if (attr_u32(tb[TEREDO_A_DEV_MODE]) == TEREDO_MODE_SERVER)
+		return 0;	/* has no peers */
+	list = realloc(ts->list, (ts->count + 1) * sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	ts->list = list;
+	t = &list[ts->count++];
+	t->ifindex = attr_u32(tb[TEREDO_A_DEV_IFINDEX]);
+	t->peers = attr_u32(tb[TEREDO_A_DEV_PEERS]);
+	snprintf(t->ifname, sizeof(t->ifname), "%s",
+		 mnl_attr_get_str(tb[TEREDO_A_DEV_IFNAME]));
+	return 0;
+}
+
+static int find_targets(struct genl *g, const char *dev, struct targets *ts)
+{
+	struct nlmsghdr *nlh = genl_request(g, TEREDO_CMD_DEV_GET);
+
+	if (!dev)
+		return genl_dump(g, nlh, got_target, ts) ?
+			failed("%s", g->error) : CTL_OK;
+	mnl_attr_put_strz(nlh, TEREDO_A_DEV_IFNAME, dev);
+	if (genl_do(g, nlh, got_target, ts))
+		return failed("%s: %s", dev, g->error);
+	if (!ts->count)
+		return failed("%s is a server and has no peers", dev);
+	return CTL_OK;
+}
+
+static int flush_one(struct genl *g, const struct target *t)
+{
+	struct nlmsghdr *nlh = genl_request(g, TEREDO_CMD_PEER_DEL);
+
+	mnl_attr_put_u32(nlh, TEREDO_A_PEER_IFINDEX, t->ifindex);
+	if (genl_do(g, nlh, NULL, NULL))
+		return failed("%s: %s", t->ifname, g->error);
+	if (!json_wanted)
+		printf("%s: %u peer%s forgotten\n", t->ifname, t->peers,
+		       t->peers == 1 ? "" : "s");
+	return CTL_OK;
+}
+
+static int flush_all(struct genl *g, const char *dev, json_t *done)
+{
+	struct targets ts = {};
+	int status;
+	size_t i;
+
+	status = find_targets(g, dev, &ts);
+	for (i = 0; i < ts.count && !status; i++) {
+		status = flush_one(g, &ts.list[i]);
+		if (!status && done)
+			json_array_append_new(done,
+				json_pack("{s:s, s:i}",
+					  "ifname", ts.list[i].ifname,
+					  "peers", (int)ts.list[i].peers));
+	}
+	free(ts.list);
+	return status;
+}
+
+int cmd_flush(int argc, char **argv)
+{
+	const char *dev = argc ? argv[0] : NULL;
+	json_t *done = NULL;
+	struct genl g;
+	int status;
+
+	if (argc > 1)
+		return bad_usage("flush takes one device at most");
+	if (dev && !valid_ifname(dev))
+		return CTL_USAGE;
+	if (json_wanted)
+		done = json_array();
+
+	status = genl_open(&g) ? failed("%s", g.error) :
+		flush_all(&g, dev, done);
+	genl_close(&g);
+	if (status) {
+		json_decref(done);
+		return status;
+	}
+	return json_wanted ? json_print(done) : CTL_OK;
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * teredoctl: messages, text and JSON of single values
+ */
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "teredoctl.h"
+
+static void complain(const char *fmt, va_list ap)
+{
+	fflush(stdout);
+	fputs("teredoctl: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+}
+
+int failed(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	complain(fmt, ap);
+	va_end(ap);
+	return CTL_FAILED;
+}
+
+int bad_usage(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	complain(fmt, ap);
+	va_end(ap);
+	return CTL_USAGE;
+}
+
+#define TEXT_SIZE	64
+
+static char *text_buffer(void)
+{
+	static char buffers[4][TEXT_SIZE];
+	static unsigned int next;
+
+	return buffers[next++ % ARRAY_SIZE(buffers)];
+}
+
+const char *ipv4_text(__be32 addr)
+{
+	return inet_ntop(AF_INET, &addr, text_buffer(), TEXT_SIZE);
+}
+
+const char *ipv6_text(const struct in6_addr *addr)
+{
+	return inet_ntop(AF_INET6, addr, text_buffer(), TEXT_SIZE);
+}
+
+const char *endpoint_text(__be32 addr, __be16 port)
+{
+	char *buf = text_buffer();
+	size_t len;
+
+	inet_ntop(AF_INET, &addr, buf, TEXT_SIZE);
+	len = strlen(buf);
+	snprintf(buf + len, TEXT_SIZE - len, ":%u", ntohs(port));
+	return buf;
+}
+
+uint16_t attr_u16(const struct nlattr *attr)
+{
+	return attr ? mnl_attr_get_u16(attr) : 0;
+}
+
+uint32_t attr_u32(const struct nlattr *attr)
+{
+	return attr ? mnl_attr_get_u32(attr) : 0;
+}
+
+uint64_t attr_u64(const struct nlattr *attr)
+{
+	return attr ? mnl_attr_get_u64(attr) : 0;
+}
+
+const char *enum_text(const char *const *names, size_t count,
+		      const struct nlattr *attr)
+{
+	uint32_t v = attr_u32(attr);
+
+	return attr && v < count ? names[v] : "unknown";
+}
+
+json_t *json_ipv4(const struct nlattr *attr)
+{
+	uint32_t addr = attr_u32(attr);
+
+	return addr ? json_string(ipv4_text(addr)) : json_null();
+}
+
+json_t *json_ipv6(const struct nlattr *attr)
+{
+	if (!attr)
+		return json_null();
+	return json_string(ipv6_text(mnl_attr_get_payload(attr)));
+}
+
+/* What a helper wrote may be anything but UTF-8: then it is left out */
+json_t *json_text(const struct nlattr *attr)
+{
+	json_t *text = NULL;
+
+	if (attr && *mnl_attr_get_str(attr))
+		text = json_string(mnl_attr_get_str(attr));
+	return text ? text : json_null();
+}
+
+json_t *json_endpoint(const struct nlattr *addr, const struct nlattr *port)
+{
+	if (!addr || !port)
+		return json_null();
+	return json_pack("{s:o, s:i}", "address", json_ipv4(addr),
+			 "port", ntohs(attr_u16(port)));
+}
+
+json_t *json_u64(uint64_t value)
+{
+	return json_integer(value);
+}
+
+int json_print(json_t *json)
+{
+	int err;
+
+	if (!json)
+		return failed("out of memory");
+	err = json_dumpf(json, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15));
+	json_decref(json);
+	putchar('\n');
+	return err ? CTL_FAILED : CTL_OK;
+}
+
+bool valid_ifname(const char *name)
+{
+	if (*name && strlen(name) < IFNAMSIZ && !strchr(name, '/'))
+		return true;
+	bad_usage("\"%s\" is not the name of a device", name);
+	return false;
+}
