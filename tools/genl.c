@@ -19,7 +19,6 @@
 
 /* A request that waits for its answer */
 struct genl_wait {
-	struct genl	*g;
 	genl_cb		cb;
 	void		*arg;
 	uint32_t	seq;
@@ -149,30 +148,33 @@ static void finish(struct genl_wait *w, int result)
 	w->done = true;
 }
 
-static void handle_error(struct genl_wait *w, const struct nlmsghdr *nlh)
+static void handle_error(struct genl *g, struct genl_wait *w,
+			 const struct nlmsghdr *nlh)
 {
 	const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
 	size_t off = sizeof(*e);
 
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*e)) {
-		finish(w, fail(w->g, -EBADMSG, "short netlink message"));
+		finish(w, fail(g, -EBADMSG, "short netlink message"));
 		return;
 	}
 	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
 		off += MNL_ALIGN(e->msg.nlmsg_len) - NLMSG_HDRLEN;
-	finish(w, e->error ? kernel_error(w->g, nlh, e->error, off) : 0);
+	finish(w, e->error ? kernel_error(g, nlh, e->error, off) : 0);
 }
 
-static void handle_done(struct genl_wait *w, const struct nlmsghdr *nlh)
+static void handle_done(struct genl *g, struct genl_wait *w,
+			const struct nlmsghdr *nlh)
 {
 	int err = 0;
 
 	if (mnl_nlmsg_get_payload_len(nlh) >= sizeof(err))
 		memcpy(&err, mnl_nlmsg_get_payload(nlh), sizeof(err));
-	finish(w, err < 0 ? kernel_error(w->g, nlh, err, sizeof(err)) : 0);
+	finish(w, err < 0 ? kernel_error(g, nlh, err, sizeof(err)) : 0);
 }
 
-static void handle_reply(struct genl_wait *w, const struct nlmsghdr *nlh)
+static void handle_reply(struct genl *g, struct genl_wait *w,
+			 const struct nlmsghdr *nlh)
 {
 	int err;
 
@@ -181,7 +183,7 @@ static void handle_reply(struct genl_wait *w, const struct nlmsghdr *nlh)
 		return;
 	err = w->cb(nlh, w->arg);
 	if (err < 0)
-		w->result = fail(w->g, err, "%s", strerror(-err));
+		w->result = fail(g, err, "%s", strerror(-err));
 }
 
 /* Keeps a notification until genl_recv() is called */
@@ -205,26 +207,27 @@ static bool is_event(const struct genl *g, const struct nlmsghdr *nlh)
 	       mnl_nlmsg_get_payload_len(nlh) >= sizeof(struct genlmsghdr);
 }
 
-static void handle(struct genl_wait *w, const struct nlmsghdr *nlh)
+static void handle(struct genl *g, struct genl_wait *w,
+		   const struct nlmsghdr *nlh)
 {
-	if (is_event(w->g, nlh)) {
-		if (keep_event(w->g, nlh) < 0)
+	if (is_event(g, nlh)) {
+		if (keep_event(g, nlh) < 0)
 			finish(w, -ENOMEM);
 	} else if (nlh->nlmsg_seq != w->seq) {
 		return;		/* left over from a request that was given up */
 	} else if (nlh->nlmsg_type == NLMSG_ERROR) {
-		handle_error(w, nlh);
+		handle_error(g, w, nlh);
 	} else if (nlh->nlmsg_type == NLMSG_DONE) {
-		handle_done(w, nlh);
+		handle_done(g, w, nlh);
 	} else if (nlh->nlmsg_type >= NLMSG_MIN_TYPE) {
-		handle_reply(w, nlh);
+		handle_reply(g, w, nlh);
 	}
 }
 
 static int transact(struct genl *g, struct nlmsghdr *nlh, genl_cb cb,
 		    void *arg)
 {
-	struct genl_wait w = { .g = g, .cb = cb, .arg = arg };
+	struct genl_wait w = { .cb = cb, .arg = arg };
 	char buf[RXBUF_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
 	const struct nlmsghdr *rx;
 	ssize_t len;
@@ -246,7 +249,7 @@ static int transact(struct genl *g, struct nlmsghdr *nlh, genl_cb cb,
 		left = len;
 		for (rx = (void *)buf; mnl_nlmsg_ok(rx, left);
 		     rx = mnl_nlmsg_next(rx, &left))
-			handle(&w, rx);
+			handle(g, &w, rx);
 	}
 	return w.result;
 }
