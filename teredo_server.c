@@ -1,0 +1,550 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Teredo: server mode (RFC 4380 section 5.3)
+ *
+ * The steps in their order: is this a datagram that a server has to do with,
+ * a router solicitation that is answered, a bubble or a test that is forwarded
+ * to a Teredo client or to the IPv6 Internet. teredo_server_rcv() at the end
+ * strings them together.
+ *
+ * Nothing is remembered of a client: a packet changes counters and token
+ * buckets, whose number is fixed (SV-02).
+ */
+#include <linux/icmpv6.h>
+#include <linux/siphash.h>
+#include <linux/udp.h>
+#include <net/addrconf.h>
+#include <net/ip6_checksum.h>
+#include <net/ipv6.h>
+#include <net/ndisc.h>
+#include <net/route.h>
+
+#include "teredo.h"
+
+/* What one source network may have of the device's rate: an eighth */
+#define TEREDO_SERVER_SHARE	8
+
+/* Two networks that share a bucket do so for this long */
+#define TEREDO_SERVER_EPOCH	(8 * HZ)
+
+/**
+ * struct teredo_request - a datagram as a server sees it
+ * @cfg: the device's configuration
+ * @net: the underlay
+ * @primary: socket of the primary address
+ * @secondary: socket of the secondary address
+ * @to_primary: it came to the primary address
+ * @from: outer source
+ * @off: offset of the IPv6 packet in the skb
+ * @len: octets of IPv6 payload
+ * @bubble: neither @icmp6 nor anything else follows the IPv6 header
+ * @ip6: the IPv6 header
+ * @icmp6: the ICMPv6 header
+ *
+ * The headers are copies, as an authentication header leaves them unaligned.
+ */
+struct teredo_request {
+	const struct teredo_config *cfg;
+	struct net	*net;
+	struct sock	*primary;
+	struct sock	*secondary;
+	bool		to_primary;
+	struct teredo_ep from;
+	unsigned int	off;
+	unsigned int	len;
+	bool		bubble;
+	struct ipv6hdr	ip6;
+	struct icmp6hdr	icmp6;
+};
+
+static bool teredo_request_is_rs(const struct teredo_request *rq)
+{
+	return !rq->bubble &&
+	       rq->icmp6.icmp6_type == NDISC_ROUTER_SOLICITATION;
+}
+
+/*
+ * Bubble or ICMPv6 (SV-05), with no header in front that does not belong there
+ * (SEC-05, SEC-06)? Here as in what follows: 0, or the counter of the refusal.
+ */
+static unsigned int teredo_request_parse(struct teredo_request *rq,
+					 const struct sk_buff *skb,
+					 const struct teredo_parsed *p)
+{
+	if (p->origin >= 0)
+		return TEREDO_A_STATS_RX_ORIGIN;
+
+	rq->off = sizeof(struct udphdr) + p->ip6;
+	if (skb_copy_bits(skb, rq->off, &rq->ip6, sizeof(rq->ip6)))
+		return TEREDO_A_STATS_RX_SHORT;
+	rq->len = ntohs(rq->ip6.payload_len);
+	rq->bubble = teredo_is_bubble(&rq->ip6);
+	if (!rq->bubble) {
+		if (rq->ip6.nexthdr != IPPROTO_ICMPV6)
+			return TEREDO_A_STATS_RX_TYPE;
+		if (rq->len < sizeof(rq->icmp6) ||
+		    skb_copy_bits(skb, rq->off + sizeof(rq->ip6), &rq->icmp6,
+				  sizeof(rq->icmp6)))
+			return TEREDO_A_STATS_RX_SHORT;
+	}
+	if (p->auth >= 0 && !teredo_request_is_rs(rq))
+		return TEREDO_A_STATS_RX_HEADER;
+	return 0;
+}
+
+/* Can the datagram come from where it says (SV-06, SEC-08, SEC-38)? */
+static unsigned int teredo_request_origin(const struct teredo_request *rq)
+{
+	int type;
+
+	if (!rq->from.port ||
+	    !teredo_ipv4_global(rq->from.addr, rq->cfg->private_ok))
+		return TEREDO_A_STATS_RX_NOT_GLOBAL;
+	switch (inet_addr_type(rq->net, rq->from.addr)) {
+	case RTN_LOCAL:
+		if (rq->from.port == htons(TEREDO_UDP_PORT))
+			return TEREDO_A_STATS_RX_LOOP;
+		break;
+	case RTN_BROADCAST:
+	case RTN_MULTICAST:
+		return TEREDO_A_STATS_RX_NOT_GLOBAL;
+	}
+
+	type = ipv6_addr_type(&rq->ip6.saddr);
+	if (!(type & IPV6_ADDR_UNICAST) || type & IPV6_ADDR_LOOPBACK)
+		return TEREDO_A_STATS_RX_MARTIAN6;
+	return 0;
+}
+
+/* Is the IPv6 source the Teredo address of the sender (SV-09)? */
+static bool teredo_request_from_client(const struct teredo_request *rq)
+{
+	return teredo_has_prefix(&rq->ip6.saddr, rq->cfg->prefix) &&
+	       teredo_ep_equal(teredo_mapped(&rq->ip6.saddr), rq->from);
+}
+
+/*
+ * Within the limits (SV-39)? A source network is held to its share first, so
+ * that it cannot use up what the device has for all.
+ */
+static bool teredo_server_admit(struct teredo_dev *t,
+				const struct teredo_request *rq)
+{
+	const siphash_key_t *key = (const siphash_key_t *)t->hash_key;
+	u32 epoch = jiffies / TEREDO_SERVER_EPOCH;
+	u32 rate = rq->cfg->rate;
+	u32 hash;
+
+	if (!rate)
+		return true;
+	hash = siphash_2u32(ntohl(rq->from.addr) >> 8, epoch, key);
+	return teredo_bucket_take(t, &t->server_buckets[hash %
+							TEREDO_HASH_SIZE],
+				  DIV_ROUND_UP(rate, TEREDO_SERVER_SHARE)) &&
+	       teredo_bucket_take(t, &t->bubble_bucket, rate);
+}
+
+/* Checksum and options of a router solicitation, RFC 4861 section 6.1.1 */
+static bool teredo_rs_intact(const struct teredo_request *rq,
+			     const struct sk_buff *skb)
+{
+	unsigned int off = rq->off + sizeof(rq->ip6);
+	unsigned int end = off + rq->len;
+	__wsum csum;
+
+	csum = skb_checksum(skb, off, rq->len, 0);
+	if (csum_ipv6_magic(&rq->ip6.saddr, &rq->ip6.daddr, rq->len,
+			    IPPROTO_ICMPV6, csum))
+		return false;
+
+	off += sizeof(struct rs_msg);
+	while (off < end) {
+		struct nd_opt_hdr opt;
+
+		if (end - off < sizeof(opt) ||
+		    skb_copy_bits(skb, off, &opt, sizeof(opt)) ||
+		    !opt.nd_opt_len || opt.nd_opt_len * 8 > end - off)
+			return false;
+		off += opt.nd_opt_len * 8;
+	}
+	return true;
+}
+
+/* A router solicitation for this server (SV-07, SV-09, SV-12, N-03)? */
+static unsigned int teredo_rs_check(const struct teredo_request *rq,
+				    const struct sk_buff *skb)
+{
+	const struct ipv6hdr *ip6 = &rq->ip6;
+	bool client = teredo_request_from_client(rq);
+	struct in6_addr self;
+
+	if (!client && !(ipv6_addr_type(&ip6->saddr) & IPV6_ADDR_LINKLOCAL))
+		return TEREDO_A_STATS_RX_BAD_SOURCE;
+	teredo_server_linklocal(&self, rq->cfg->local);
+	if (!ipv6_addr_is_ll_all_routers(&ip6->daddr) &&
+	    !(client && ipv6_addr_equal(&ip6->daddr, &self)))
+		return TEREDO_A_STATS_RX_ND;
+	if (ip6->hop_limit != 255 || rq->icmp6.icmp6_code ||
+	    !teredo_rs_intact(rq, skb))
+		return TEREDO_A_STATS_RX_ND;
+	return 0;
+}
+
+/*
+ * Does the authentication prove that a client whose key we have solicits
+ * (SV-08)? There are no keys yet: a server that asks for them has no client.
+ */
+static bool teredo_rs_verified(const struct teredo_request *rq,
+			       const struct sk_buff *skb,
+			       const struct teredo_parsed *p)
+{
+	return !rq->cfg->secure;
+}
+
+/* The advertisement, N-04 to N-07 */
+struct teredo_ra {
+	struct ipv6hdr		ip6;
+	struct ra_msg		msg;
+
+	struct nd_opt_hdr	prefix_opt;
+	u8			prefix_len;
+	u8			prefix_flags;
+	__be32			valid;
+	__be32			preferred;
+	__be32			prefix_reserved;
+	struct in6_addr		prefix;
+
+	struct nd_opt_hdr	mtu_opt;
+	__be16			mtu_reserved;
+	__be32			mtu;
+};
+
+static_assert(sizeof(struct teredo_ra) == 96);
+
+#define TEREDO_PREFIX_AUTO	0x40	/* autonomous, not on-link */
+
+static void teredo_ra_fill(struct teredo_ra *ra, const struct teredo_dev *t,
+			   const struct teredo_request *rq)
+{
+	const unsigned int len = sizeof(*ra) - sizeof(ra->ip6);
+	const struct teredo_config *cfg = rq->cfg;
+
+	memset(ra, 0, sizeof(*ra));
+	ip6_flow_hdr(&ra->ip6, 0, 0);
+	ra->ip6.payload_len = htons(len);
+	ra->ip6.nexthdr = IPPROTO_ICMPV6;
+	ra->ip6.hop_limit = 255;
+	teredo_server_linklocal(&ra->ip6.saddr, cfg->local);
+	ra->ip6.daddr = rq->ip6.saddr;
+
+	ra->msg.icmph.icmp6_type = NDISC_ROUTER_ADVERTISEMENT;
+	ra->prefix_opt.nd_opt_type = ND_OPT_PREFIX_INFO;
+	ra->prefix_opt.nd_opt_len = 4;
+	ra->prefix_len = 64;
+	ra->prefix_flags = TEREDO_PREFIX_AUTO;
+	ra->valid = htonl(U32_MAX);
+	ra->preferred = htonl(U32_MAX);
+	/* of the primary address, whichever was asked (SV-22) */
+	ra->prefix.s6_addr32[0] = cfg->prefix;
+	ra->prefix.s6_addr32[1] = cfg->local;
+	ra->mtu_opt.nd_opt_type = ND_OPT_MTU;
+	ra->mtu_opt.nd_opt_len = 1;
+	ra->mtu = htonl(READ_ONCE(t->dev->mtu));
+
+	ra->msg.icmph.icmp6_cksum =
+		csum_ipv6_magic(&ra->ip6.saddr, &ra->ip6.daddr, len,
+				IPPROTO_ICMPV6,
+				csum_partial(&ra->msg, len, 0));
+}
+
+/* Indicates where a datagram came from (E-02) */
+static void teredo_put_origin(struct sk_buff *skb, struct teredo_ep from)
+{
+	struct teredo_origin_hdr origin = {
+		.type = htons(TEREDO_HDR_ORIGIN),
+		.port = (__force __be16)~from.port,
+		.addr = ~from.addr,
+	};
+
+	skb_put_data(skb, &origin, sizeof(origin));
+}
+
+/*
+ * Authentication of the answer: the nonce of the solicitation in @skb (SV-28),
+ * whatever else that brings (SV-31)
+ */
+static void teredo_put_auth(struct sk_buff *answer, const struct sk_buff *skb,
+			    int auth)
+{
+	struct teredo_auth_hdr hdr = { .type = htons(TEREDO_HDR_AUTH) };
+	unsigned int off = sizeof(struct udphdr) + auth;
+	struct teredo_auth_tail tail = {};
+	struct teredo_auth_hdr asked;
+
+	/* both lie in front of the IPv6 header, so they are there */
+	skb_copy_bits(skb, off, &asked, sizeof(asked));
+	off += sizeof(asked) + asked.id_len + asked.au_len;
+	skb_copy_bits(skb, off, tail.nonce, sizeof(tail.nonce));
+
+	skb_put_data(answer, &hdr, sizeof(hdr));
+	skb_put_data(answer, &tail, sizeof(tail));
+}
+
+/*
+ * Answer a router solicitation (section 5.3.2). A client that sets the cone
+ * flag asks whether its NAT lets through what comes from an address that it
+ * did not send to, so the answer leaves from the other address. Servers must
+ * not ignore the flag, else clients would take any NAT for a cone (SV-25,
+ * SV-26; RFC 5991 section 3.2).
+ */
+static void teredo_server_advertise(struct teredo_dev *t,
+				    const struct sk_buff *skb,
+				    const struct teredo_parsed *p,
+				    const struct teredo_request *rq)
+{
+	bool cone = teredo_addr(&rq->ip6.saddr)->flags &
+		    htons(TEREDO_FLAG_CONE);
+	const struct teredo_config *cfg = rq->cfg;
+	struct sk_buff *answer;
+	struct teredo_ra ra;
+	unsigned int hlen;
+	int err;
+
+	hlen = sizeof(struct teredo_origin_hdr);
+	if (p->auth >= 0)
+		hlen += sizeof(struct teredo_auth_hdr) +
+			sizeof(struct teredo_auth_tail);
+	answer = teredo_alloc_skb(t, hlen + sizeof(ra));
+	if (!answer)
+		return;
+	skb_set_network_header(answer, hlen);
+	if (p->auth >= 0)
+		teredo_put_auth(answer, skb, p->auth);
+	teredo_put_origin(answer, rq->from);
+	teredo_ra_fill(&ra, t, rq);
+	skb_put_data(answer, &ra, sizeof(ra));
+
+	if (rq->to_primary != cone)
+		err = teredo_send_from(t, rq->primary, cfg->local, answer,
+				       rq->from);
+	else
+		err = teredo_send_from(t, rq->secondary, cfg->secondary,
+				       answer, rq->from);
+	if (!err)
+		teredo_count(t, TEREDO_A_STATS_TX_ADVERTS);
+}
+
+static void teredo_server_solicited(struct teredo_dev *t, struct sk_buff *skb,
+				    const struct teredo_parsed *p,
+				    const struct teredo_request *rq)
+{
+	unsigned int stat;
+
+	stat = teredo_rs_check(rq, skb);
+	if (stat)
+		goto drop;
+	stat = TEREDO_A_STATS_RX_RATE;
+	if (!teredo_server_admit(t, rq))
+		goto drop;
+	stat = TEREDO_A_STATS_RX_AUTH;
+	if (!teredo_rs_verified(rq, skb, p))
+		goto drop;
+	teredo_server_advertise(t, skb, p, rq);
+	consume_skb(skb);
+	return;
+
+drop:
+	teredo_drop(t, skb, stat, SKB_DROP_REASON_NOT_SPECIFIED);
+}
+
+/* A kind of packet that a server forwards (SV-19, SV-20)? */
+static unsigned int teredo_forward_type(const struct teredo_request *rq)
+{
+	if (rq->bubble)
+		return 0;
+	switch (rq->icmp6.icmp6_type) {
+	case ICMPV6_ECHO_REQUEST:
+	case ICMPV6_ECHO_REPLY:
+		break;
+	case NDISC_ROUTER_SOLICITATION:
+	case NDISC_ROUTER_ADVERTISEMENT:
+	case NDISC_NEIGHBOUR_SOLICITATION:
+	case NDISC_NEIGHBOUR_ADVERTISEMENT:
+	case NDISC_REDIRECT:
+		return TEREDO_A_STATS_RX_ND;
+	default:
+		return TEREDO_A_STATS_RX_TYPE;
+	}
+	if (rq->len > rq->cfg->icmp_limit)
+		return TEREDO_A_STATS_RX_TYPE;
+	return 0;
+}
+
+static bool teredo_addr6_global(const struct in6_addr *a)
+{
+	int type = ipv6_addr_type(a);
+
+	return type & IPV6_ADDR_UNICAST &&
+	       !(type & (IPV6_ADDR_LOOPBACK | IPV6_ADDR_LINKLOCAL |
+			 IPV6_ADDR_SITELOCAL)) &&
+	       (a->s6_addr[0] & 0xfe) != 0xfc;	/* unique local */
+}
+
+/*
+ * From this source to this destination (SV-09 to SV-13)? Who is not known to
+ * be where its address says may reach our own clients only, never a native
+ * host (SV-40).
+ */
+static unsigned int teredo_forward_addrs(const struct teredo_request *rq)
+{
+	const struct in6_addr *saddr = &rq->ip6.saddr;
+	const struct in6_addr *daddr = &rq->ip6.daddr;
+	bool teredo = teredo_has_prefix(daddr, rq->cfg->prefix);
+
+	if (!teredo && !teredo_addr6_global(daddr))
+		return TEREDO_A_STATS_RX_MARTIAN6;
+	if (ipv6_addr_type(saddr) & IPV6_ADDR_LINKLOCAL && !rq->bubble)
+		return TEREDO_A_STATS_RX_LINKLOCAL;
+	if (teredo_request_from_client(rq))
+		return 0;
+	if (teredo && teredo_server(daddr) == rq->cfg->local &&
+	    !teredo_has_prefix(saddr, rq->cfg->prefix))
+		return 0;
+	return TEREDO_A_STATS_RX_BAD_SOURCE;
+}
+
+/*
+ * To a Teredo client: the packet and its trailers in a new datagram from the
+ * primary address (SV-15 to SV-18)
+ */
+static void teredo_forward_client(struct teredo_dev *t, struct sk_buff *skb,
+				  const struct teredo_request *rq)
+{
+	struct teredo_ep to = teredo_mapped(&rq->ip6.daddr);
+	const struct teredo_config *cfg = rq->cfg;
+	unsigned int len = skb->len - rq->off;
+	struct sk_buff *copy;
+	unsigned int stat;
+	unsigned int hlen;
+
+	stat = TEREDO_A_STATS_TX_BAD_PORT;
+	if (!to.port)
+		goto drop;
+	stat = teredo_ipv4_sendable(cfg, rq->net, to.addr);
+	if (stat)
+		goto drop;
+	/* only our own clients believe our origin indication */
+	hlen = teredo_server(&rq->ip6.daddr) == cfg->local ?
+		sizeof(struct teredo_origin_hdr) : 0;
+	stat = TEREDO_A_STATS_TX_TOO_BIG;
+	if (hlen + len > TEREDO_MAX_MTU + sizeof(rq->ip6))
+		goto drop;
+	stat = TEREDO_A_STATS_TX_RATE;
+	if (!teredo_server_admit(t, rq))
+		goto drop;
+
+	copy = teredo_alloc_skb(t, hlen + len);
+	if (!copy) {
+		kfree_skb_reason(skb, SKB_DROP_REASON_NOMEM);
+		return;
+	}
+	skb_set_network_header(copy, hlen);
+	if (hlen)
+		teredo_put_origin(copy, rq->from);
+	skb_copy_bits(skb, rq->off, skb_put(copy, len), len);
+	consume_skb(skb);
+
+	if (!teredo_send_from(t, rq->primary, cfg->local, copy, to))
+		teredo_count(t, TEREDO_A_STATS_TX_RELAYED);
+	return;
+
+drop:
+	teredo_drop(t, skb, stat, SKB_DROP_REASON_NOT_SPECIFIED);
+}
+
+/* To a native host: the packet without its trailers, to be routed (SV-14) */
+static void teredo_forward_native(struct teredo_dev *t, struct sk_buff *skb,
+				  const struct teredo_request *rq)
+{
+	unsigned int stat;
+
+	/* bubbles never get to the IPv6 stack (COM-04) */
+	stat = TEREDO_A_STATS_RX_TYPE;
+	if (rq->bubble)
+		goto drop;
+	stat = TEREDO_A_STATS_RX_LOOP6324;
+	if (teredo_embeds_own_v4(rq->net, &rq->ip6.daddr))
+		goto drop;
+	stat = TEREDO_A_STATS_TX_RATE;
+	if (!teredo_server_admit(t, rq))
+		goto drop;
+	stat = TEREDO_A_STATS_RX_NO_MEMORY;
+	if (pskb_trim_rcsum(skb, rq->off + sizeof(rq->ip6) + rq->len))
+		goto drop;
+
+	teredo_count(t, TEREDO_A_STATS_TX_RELAYED);
+	teredo_deliver(t, skb, rq->off);
+	return;
+
+drop:
+	teredo_drop(t, skb, stat, SKB_DROP_REASON_NOT_SPECIFIED);
+}
+
+/**
+ * teredo_server_rcv - a datagram for a server
+ * @t: the device
+ * @sk: socket that it came to
+ * @skb: data is the UDP header, network header the outer IPv4 header; the
+ *	 headers that @p tells of are linear; consumed
+ * @p: its headers
+ *
+ * The checks of RFC 4380 section 5.3.1 in their order. Softirq, RCU.
+ */
+void teredo_server_rcv(struct teredo_dev *t, struct sock *sk,
+		       struct sk_buff *skb, const struct teredo_parsed *p)
+{
+	struct teredo_request rq = {
+		.cfg = rcu_dereference(t->cfg),
+		.net = sock_net(sk),
+		.primary = rcu_dereference(t->sk),
+		.secondary = rcu_dereference(t->sk2),
+		.from.addr = ip_hdr(skb)->saddr,
+		.from.port = ((struct udphdr *)skb->data)->source,
+	};
+	unsigned int stat;
+
+	stat = TEREDO_A_STATS_RX_DOWN;
+	if (!rq.primary || !rq.secondary)
+		goto drop;
+	rq.to_primary = sk == rq.primary;
+	stat = teredo_request_parse(&rq, skb, p);
+	if (stat)
+		goto drop;
+	stat = teredo_request_origin(&rq);
+	if (stat)
+		goto drop;
+	if (teredo_request_is_rs(&rq)) {
+		teredo_server_solicited(t, skb, p, &rq);
+		return;
+	}
+
+	stat = TEREDO_A_STATS_RX_TYPE;
+	if (!rq.to_primary)	/* SV-34 */
+		goto drop;
+	stat = teredo_forward_type(&rq);
+	if (stat)
+		goto drop;
+	stat = teredo_forward_addrs(&rq);
+	if (stat)
+		goto drop;
+	if (rq.bubble)
+		teredo_count(t, TEREDO_A_STATS_RX_BUBBLES);
+	if (teredo_has_prefix(&rq.ip6.daddr, rq.cfg->prefix))
+		teredo_forward_client(t, skb, &rq);
+	else
+		teredo_forward_native(t, skb, &rq);
+	return;
+
+drop:
+	teredo_drop(t, skb, stat, SKB_DROP_REASON_NOT_SPECIFIED);
+}
