@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * teredod: the kernel's side of the device, over generic netlink
+ *
+ * Two sockets: if a flood of control packets fills the one that is bound to
+ * the device, requests on the other still get their answers.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "teredod.h"
+
+/* Packets from the servers */
+static int got_ctrl(const struct nlmsghdr *nlh, void *arg)
+{
+	struct nlattr *tb[TEREDO_A_CTRL_MAX + 1];
+	struct teredod *t = arg;
+	struct teredod_ctrl pkt = { .len = 0 };
+
+	genl_parse(nlh, tb, TEREDO_A_CTRL_MAX);
+	if (!tb[TEREDO_A_CTRL_IFINDEX] ||
+	    mnl_attr_get_u32(tb[TEREDO_A_CTRL_IFINDEX]) != (__u32)t->ifindex)
+		return 0;
+
+	switch (genl_cmd(nlh)) {
+	case TEREDO_CMD_CTRL_RECV:
+		if (!tb[TEREDO_A_CTRL_ADDRESS] || !tb[TEREDO_A_CTRL_PORT] ||
+		    !tb[TEREDO_A_CTRL_PAYLOAD])
+			return 0;
+		pkt.from.addr = mnl_attr_get_u32(tb[TEREDO_A_CTRL_ADDRESS]);
+		pkt.from.port = mnl_attr_get_u16(tb[TEREDO_A_CTRL_PORT]);
+		pkt.payload = mnl_attr_get_payload(tb[TEREDO_A_CTRL_PAYLOAD]);
+		pkt.len = mnl_attr_get_payload_len(tb[TEREDO_A_CTRL_PAYLOAD]);
+		if (tb[TEREDO_A_CTRL_LOCAL_ADDRESS])
+			pkt.local = mnl_attr_get_u32(
+				tb[TEREDO_A_CTRL_LOCAL_ADDRESS]);
+		teredod_qual_recv(t, &pkt);
+		break;
+	case TEREDO_CMD_CTRL_ERR:
+		if (tb[TEREDO_A_CTRL_ICMP_TYPE] && tb[TEREDO_A_CTRL_ICMP_CODE])
+			teredod_qual_icmp(t,
+				mnl_attr_get_u8(tb[TEREDO_A_CTRL_ICMP_TYPE]),
+				mnl_attr_get_u8(tb[TEREDO_A_CTRL_ICMP_CODE]));
+		break;
+	}
+	return 0;
+}
+
+/* Lost packets are no matter: the solicitation is repeated */
+static void ctrl_readable(uv_poll_t *poll, int status, int events)
+{
+	struct teredod *t = poll->data;
+	int err;
+
+	(void)events;
+	err = status < 0 ? status : genl_recv(&t->kernel.ctrl, got_ctrl, t);
+	if (err >= 0 || err == -ENOBUFS)
+		return;
+	teredod_log(t, LOG_ERR, "control packets: %s", t->kernel.ctrl.error);
+	teredod_stop(t, 1);
+}
+
+int teredod_kernel_open(struct teredod *t)
+{
+	struct teredod_kernel *k = &t->kernel;
+	int err;
+
+	err = genl_open(&k->req);
+	if (err < 0) {
+		teredod_log(t, LOG_ERR, "%s", k->req.error);
+		return err;
+	}
+	err = genl_open(&k->ctrl);
+	if (err < 0)
+		teredod_log(t, LOG_ERR, "%s", k->ctrl.error);
+	return err;
+}
+
+int teredod_kernel_bind(struct teredod *t)
+{
+	struct genl *g = &t->kernel.ctrl;
+	struct nlmsghdr *nlh;
+	int err;
+
+	nlh = genl_request(g, TEREDO_CMD_CTRL_BIND);
+	mnl_attr_put_u32(nlh, TEREDO_A_CTRL_IFINDEX, t->ifindex);
+	err = genl_do(g, nlh, NULL, NULL);
+	if (err == -EBUSY)
+		teredod_log(t, LOG_ERR,
+			    "%s has another teredod running on it",
+			    t->link.name);
+	else if (err < 0)
+		teredod_log(t, LOG_ERR, "%s: %s", t->link.name, g->error);
+	return err;
+}
+
+int teredod_kernel_watch(struct teredod *t)
+{
+	struct teredod_kernel *k = &t->kernel;
+	int err;
+
+	err = uv_poll_init(&t->loop, &k->poll, genl_fd(&k->ctrl));
+	if (err < 0)
+		return err;
+	k->poll.data = t;
+	return uv_poll_start(&k->poll, UV_READABLE, ctrl_readable);
+}
+
+void teredod_kernel_close(struct teredod *t)
+{
+	genl_close(&t->kernel.ctrl);
+	genl_close(&t->kernel.req);
+}
+
+static __u32 get_u32(const struct nlattr *attr)
+{
+	return attr ? mnl_attr_get_u32(attr) : 0;
+}
+
+static __u16 get_u16(const struct nlattr *attr)
+{
+	return attr ? mnl_attr_get_u16(attr) : 0;
+}
+
+static int got_dev(const struct nlmsghdr *nlh, void *arg)
+{
+	struct nlattr *tb[TEREDO_A_DEV_MAX + 1];
+	struct teredod_dev *dev = arg;
+	struct teredod_binding *b = &dev->binding;
+
+	genl_parse(nlh, tb, TEREDO_A_DEV_MAX);
+	dev->state = get_u32(tb[TEREDO_A_DEV_STATE]);
+	dev->port = get_u16(tb[TEREDO_A_DEV_PORT]);
+	b->prefix = get_u32(tb[TEREDO_A_DEV_PREFIX]);
+	b->server = get_u32(tb[TEREDO_A_DEV_SERVER]);
+	b->secondary = get_u32(tb[TEREDO_A_DEV_SECONDARY]);
+	b->mapped.addr = get_u32(tb[TEREDO_A_DEV_MAPPED_ADDRESS]);
+	b->mapped.port = get_u16(tb[TEREDO_A_DEV_MAPPED_PORT]);
+	b->flags = get_u16(tb[TEREDO_A_DEV_FLAGS]);
+	b->nat = get_u32(tb[TEREDO_A_DEV_NAT]);
+	if (tb[TEREDO_A_DEV_VERSION])
+		snprintf(dev->version, sizeof(dev->version), "%s",
+			 mnl_attr_get_str(tb[TEREDO_A_DEV_VERSION]));
+	return 0;
+}
+
+int teredod_kernel_get(struct teredod *t, struct teredod_dev *dev)
+{
+	struct genl *g = &t->kernel.req;
+	struct nlmsghdr *nlh;
+
+	memset(dev, 0, sizeof(*dev));
+	nlh = genl_request(g, TEREDO_CMD_DEV_GET);
+	mnl_attr_put_u32(nlh, TEREDO_A_DEV_IFINDEX, t->ifindex);
+	return genl_do(g, nlh, got_dev, dev);
+}
+
+int teredod_kernel_send(struct teredod *t, __be32 server, const void *payload,
+			size_t len)
+{
+	struct genl *g = &t->kernel.req;
+	struct nlmsghdr *nlh;
+
+	nlh = genl_request(g, TEREDO_CMD_CTRL_SEND);
+	mnl_attr_put_u32(nlh, TEREDO_A_CTRL_IFINDEX, t->ifindex);
+	mnl_attr_put_u32(nlh, TEREDO_A_CTRL_ADDRESS, server);
+	mnl_attr_put_u16(nlh, TEREDO_A_CTRL_PORT,
+			 cpu_to_be16(TEREDO_UDP_PORT));
+	mnl_attr_put(nlh, TEREDO_A_CTRL_PAYLOAD, len, payload);
+	return genl_do(g, nlh, NULL, NULL);
+}
+
+int teredod_kernel_set_state(struct teredod *t, enum teredo_state state,
+			     enum teredo_nat nat, const char *reason)
+{
+	struct genl *g = &t->kernel.req;
+	struct nlmsghdr *nlh;
+
+	nlh = genl_request(g, TEREDO_CMD_DEV_SET);
+	mnl_attr_put_u32(nlh, TEREDO_A_DEV_IFINDEX, t->ifindex);
+	mnl_attr_put_u32(nlh, TEREDO_A_DEV_STATE, state);
+	mnl_attr_put_u32(nlh, TEREDO_A_DEV_NAT, nat);
+	if (reason)
+		mnl_attr_put_strz(nlh, TEREDO_A_DEV_REASON, reason);
+	return genl_do(g, nlh, NULL, NULL);
+}
+
+int teredod_kernel_set_qualified(struct teredod *t,
+				 const struct teredod_binding *b,
+				 __u32 lifetime)
+{
+	struct genl *g = &t->kernel.req;
+	struct nlmsghdr *nlh;
+
+	nlh = genl_request(g, TEREDO_CMD_DEV_SET);
+	mnl_attr_put_u32(nlh, TEREDO_A_DEV_IFINDEX, t->ifindex);
+	mnl_attr_put_u32(nlh, TEREDO_A_DEV_STATE, TEREDO_STATE_QUALIFIED);
+	mnl_attr_put_u32(nlh, TEREDO_A_DEV_SERVER, b->server);
+	mnl_attr_put_u32(nlh, TEREDO_A_DEV_SECONDARY, b->secondary);
+	mnl_attr_put_u32(nlh, TEREDO_A_DEV_MAPPED_ADDRESS, b->mapped.addr);
+	mnl_attr_put_u16(nlh, TEREDO_A_DEV_MAPPED_PORT, b->mapped.port);
+	mnl_attr_put_u16(nlh, TEREDO_A_DEV_FLAGS, b->flags);
+	mnl_attr_put_u32(nlh, TEREDO_A_DEV_NAT, b->nat);
+	mnl_attr_put_u32(nlh, TEREDO_A_DEV_LIFETIME, lifetime);
+	return genl_do(g, nlh, NULL, NULL);
+}
