@@ -11,7 +11,7 @@
  * buckets, whose number is fixed (SV-02).
  */
 #include <linux/icmpv6.h>
-#include <linux/siphash.h>
+#include <linux/jhash.h>
 #include <linux/udp.h>
 #include <net/addrconf.h>
 #include <net/ip6_checksum.h>
@@ -130,16 +130,15 @@ static bool teredo_request_from_client(const struct teredo_request *rq)
 static bool teredo_server_admit(struct teredo_dev *t,
 				const struct teredo_request *rq)
 {
-	const siphash_key_t *key = (const siphash_key_t *)t->hash_key;
 	u32 epoch = jiffies / TEREDO_SERVER_EPOCH;
 	u32 rate = rq->cfg->rate;
 	u32 hash;
 
 	if (!rate)
 		return true;
-	hash = siphash_2u32(ntohl(rq->from.addr) >> 8, epoch, key);
-	return teredo_bucket_take(t, &t->server_buckets[hash %
-							TEREDO_HASH_SIZE],
+	hash = jhash_2words(ntohl(rq->from.addr) >> 8, epoch, t->hash_seed) %
+	       TEREDO_HASH_SIZE;
+	return teredo_bucket_take(t, &t->server_buckets[hash],
 				  DIV_ROUND_UP(rate, TEREDO_SERVER_SHARE)) &&
 	       teredo_bucket_take(t, &t->bubble_bucket, rate);
 }
