@@ -110,8 +110,8 @@ struct nlmsghdr *genl_request(struct genl *g, uint8_t cmd)
 /* The attributes behind an error (extack) start after the request that the
  * kernel quotes, which is its header alone if the answer is capped.
  */
-static const struct nlattr *extack_attr(const struct nlmsghdr *nlh,
-					size_t off, uint16_t type)
+static const struct nlattr *extack_attr(const struct nlmsghdr *nlh, size_t off,
+					uint16_t type)
 {
 	const struct nlattr *attr;
 
@@ -224,8 +224,7 @@ static void handle(struct genl *g, struct genl_wait *w,
 	}
 }
 
-static int transact(struct genl *g, struct nlmsghdr *nlh, genl_cb cb,
-		    void *arg)
+static int transact(struct genl *g, struct nlmsghdr *nlh, genl_cb cb, void *arg)
 {
 	struct genl_wait w = { .cb = cb, .arg = arg };
 	char buf[RXBUF_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
@@ -362,8 +361,8 @@ static int resolve_family(struct genl *g)
 	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, TEREDO_FAMILY_NAME);
 	err = genl_do(g, nlh, got_family, g);
 	if (err == -ENOENT)
-		return fail(g, err,
-			    "the teredo module is not loaded (modprobe teredo)");
+		fail(g, err,
+		     "the teredo module is not loaded (modprobe teredo)");
 	return err;
 }
 
@@ -403,10 +402,8 @@ int genl_join_monitor(struct genl *g)
 		return fail(g, -ENOENT, "the teredo module has no group \"%s\"",
 			    TEREDO_MCGRP_MONITOR);
 	if (mnl_socket_setsockopt(g->nl, NETLINK_ADD_MEMBERSHIP, &g->monitor,
-				  sizeof(g->monitor)) < 0)
-		return fail(g, -errno, errno == EPERM ?
-			    "permission denied (needs CAP_NET_ADMIN)" :
-			    "cannot join the group \"%s\"",
-			    TEREDO_MCGRP_MONITOR);
-	return 0;
+				  sizeof(g->monitor)) >= 0)
+		return 0;
+	return fail(g, -errno, "cannot join the group \"%s\": %s",
+		    TEREDO_MCGRP_MONITOR, strerror(errno));
 }

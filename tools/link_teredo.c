@@ -41,14 +41,12 @@ struct link_util {
 	int			maxattr;
 	int	(*parse_opt)(struct link_util *lu, int argc, char **argv,
 			     struct nlmsghdr *n);
-	void	(*print_opt)(struct link_util *lu, FILE *f,
-			     struct rtattr *tb[]);
+	void (*print_opt)(struct link_util *lu, FILE *f, struct rtattr *tb[]);
 	void	(*print_xstats)(struct link_util *lu, FILE *f,
 				struct rtattr *xstats);
 	void	(*print_help)(struct link_util *lu, int argc, char **argv,
 			      FILE *f);
-	int	(*parse_ifla_xstats)(struct link_util *lu, int argc,
-				     char **argv);
+	int (*parse_ifla_xstats)(struct link_util *lu, int argc, char **argv);
 	int	(*print_ifla_xstats)(struct nlmsghdr *n, void *arg);
 };
 
@@ -79,8 +77,7 @@ struct word;
 
 /* A type of value: from the command line into the request, and back */
 struct type {
-	int	(*parse)(const struct word *w, const char *arg,
-			 struct nlmsghdr *n);
+	int (*parse)(const struct word *w, const char *arg, struct nlmsghdr *n);
 	void	(*print)(const struct word *w, const struct rtattr *attr);
 };
 
@@ -111,23 +108,27 @@ static const char *const mode_names[] = {
 	[TEREDO_MODE_RELAY] = "relay",
 	[TEREDO_MODE_HOST_RELAY] = "host-relay",
 	[TEREDO_MODE_SERVER] = "server",
-	NULL
+	NULL,
 };
 
 static const char *const ecn_names[] = {
 	[TEREDO_ECN_ZERO] = "zero",
 	[TEREDO_ECN_COPY] = "copy",
-	NULL
+	NULL,
 };
 
 static const char *const switch_names[] = {
 	[TEREDO_SWITCH_AUTO] = "auto",
 	[TEREDO_SWITCH_ON] = "on",
 	[TEREDO_SWITCH_OFF] = "off",
-	NULL
+	NULL,
 };
 
-static const char *const bool_names[] = { "off", "on", NULL };
+static const char *const bool_names[] = {
+	"off",
+	"on",
+	NULL,
+};
 
 /* Ends ip with 'argument "ARG" is wrong: NAME must be WHAT' */
 __attribute__((noreturn))
@@ -204,8 +205,7 @@ static uint8_t find_name(const struct word *w, const char *arg)
 	wrong(w, list, arg);
 }
 
-static int parse_name(const struct word *w, const char *arg,
-		      struct nlmsghdr *n)
+static int parse_name(const struct word *w, const char *arg, struct nlmsghdr *n)
 {
 	uint8_t v = find_name(w, arg);
 
@@ -247,8 +247,7 @@ static uint32_t get_number(const struct word *w, const char *arg)
 	wrong(w, range, arg);
 }
 
-static int parse_u32(const struct word *w, const char *arg,
-		     struct nlmsghdr *n)
+static int parse_u32(const struct word *w, const char *arg, struct nlmsghdr *n)
 {
 	uint32_t v = get_number(w, arg);
 
@@ -260,8 +259,7 @@ static void print_u32(const struct word *w, const struct rtattr *attr)
 	print_number(w, attr_u32(attr));
 }
 
-static int parse_port(const struct word *w, const char *arg,
-		      struct nlmsghdr *n)
+static int parse_port(const struct word *w, const char *arg, struct nlmsghdr *n)
 {
 	uint16_t v = htons(get_number(w, arg));
 
@@ -273,8 +271,7 @@ static void print_port(const struct word *w, const struct rtattr *attr)
 	print_number(w, ntohs(attr_u16(attr)));
 }
 
-static int parse_mark(const struct word *w, const char *arg,
-		      struct nlmsghdr *n)
+static int parse_mark(const struct word *w, const char *arg, struct nlmsghdr *n)
 {
 	uint32_t v;
 
@@ -288,8 +285,7 @@ static void print_mark(const struct word *w, const struct rtattr *attr)
 	print_hex(w, attr_u32(attr));
 }
 
-static int parse_tos(const struct word *w, const char *arg,
-		     struct nlmsghdr *n)
+static int parse_tos(const struct word *w, const char *arg, struct nlmsghdr *n)
 {
 	uint8_t tos = TEREDO_TOS_INHERIT;
 	uint32_t v;
@@ -312,8 +308,7 @@ static void print_tos(const struct word *w, const struct rtattr *attr)
 		print_hex(w, v);
 }
 
-static int parse_ttl(const struct word *w, const char *arg,
-		     struct nlmsghdr *n)
+static int parse_ttl(const struct word *w, const char *arg, struct nlmsghdr *n)
 {
 	uint8_t v = strcmp(arg, w->zero) ? get_number(w, arg) : 0;
 
@@ -332,8 +327,7 @@ static void print_ttl(const struct word *w, const struct rtattr *attr)
 		print_color_string(PRINT_FP, COLOR_NONE, NULL, "%s ", w->zero);
 }
 
-static int parse_ipv4(const struct word *w, const char *arg,
-		      struct nlmsghdr *n)
+static int parse_ipv4(const struct word *w, const char *arg, struct nlmsghdr *n)
 {
 	struct in_addr v = {};
 	char what[40];
@@ -411,6 +405,8 @@ static void print_prefix(const struct word *w, const struct rtattr *attr)
 static int parse_serve(const struct word *w, const char *arg,
 		       struct nlmsghdr *n)
 {
+	static const char what[] = "all or IPv6 prefixes with commas between "
+				   "them, without bits beyond their length";
 	struct teredo_prefix p[TEREDO_SERVE_MAX];
 	unsigned int count = 0;
 	char *list, *next, *one;
@@ -428,8 +424,7 @@ static int parse_serve(const struct word *w, const char *arg,
 		if (count == ARRAY_SIZE(p))
 			wrong(w, "16 prefixes or fewer", arg);
 		if (!get_ipv6_prefix(one, &p[count++]))
-			wrong(w, "all or IPv6 prefixes with commas between "
-			      "them, without bits beyond their length", one);
+			wrong(w, what, one);
 	}
 	free(list);
 	return put(w, n, p, count * sizeof(*p));
@@ -457,8 +452,7 @@ static void print_serve(const struct word *w, const struct rtattr *attr)
 	close_json_array(PRINT_JSON, NULL);
 }
 
-static int parse_dev(const struct word *w, const char *arg,
-		     struct nlmsghdr *n)
+static int parse_dev(const struct word *w, const char *arg, struct nlmsghdr *n)
 {
 	uint32_t v = ll_name_to_index(arg);
 
@@ -488,8 +482,10 @@ static const struct type type_serve = { parse_serve, print_serve };
 static const struct type type_dev = { parse_dev, print_dev };
 
 #define WORD(_name, _key, _attr, _type, ...)	\
-	{ .name = _name, .key = _key, .attr = IFLA_TEREDO_##_attr, \
-	  .type = &type_##_type, __VA_ARGS__ }
+	{                                                                \
+		.name = _name, .key = _key, .attr = IFLA_TEREDO_##_attr, \
+		.type = &type_##_type, __VA_ARGS__                       \
+	}
 
 /* In the order in which they are printed */
 static const struct word words[] = {
@@ -506,8 +502,8 @@ static const struct word words[] = {
 	WORD("ecn", "ecn", ECN, name, .names = ecn_names),
 	WORD("pmtudisc", "pmtudisc", PMTUDISC, bool, .names = bool_names),
 	WORD("private", "private", PRIVATE, bool, .names = bool_names),
-	WORD("max-peers", "max_peers", MAX_PEERS, u32,
-	     .min = 1, .max = TEREDO_MAX_PEERS),
+	WORD("max-peers", "max_peers", MAX_PEERS, u32, .min = 1,
+	     .max = TEREDO_MAX_PEERS),
 	WORD("queue", "queue", QUEUE, u32, .max = TEREDO_MAX_QUEUE),
 	WORD("peer-rate", "peer_rate", PEER_RATE, u32, .max = TEREDO_MAX_RATE),
 	WORD("bubble-rate", "bubble_rate", BUBBLE_RATE, u32,
@@ -522,18 +518,13 @@ static const struct word words[] = {
 	WORD("local-strict", "local_strict", LOCAL_STRICT, bool,
 	     .names = bool_names),
 	WORD("rate", "rate", RATE, u32, .max = TEREDO_MAX_RATE),
-	WORD("icmp-limit", "icmp_limit", ICMP_LIMIT, u32,
-	     .min = 8, .max = UINT16_MAX),
+	WORD("icmp-limit", "icmp_limit", ICMP_LIMIT, u32, .min = 8,
+	     .max = UINT16_MAX),
 	WORD("secure", "secure", SECURE, bool, .names = bool_names),
 };
 
-static void teredo_print_help(struct link_util *lu, int argc, char **argv,
-			      FILE *f)
-{
-	(void)lu;
-	(void)argc;
-	(void)argv;
-	fputs(
+/* clang-format off */
+static const char help[] =
 "Usage: ... teredo [ mode { client | relay | host-relay | server } ]\n"
 "		[ prefix PREFIX/32 ] [ local { ADDR | any } ] [ port PORT ]\n"
 "		[ dev PHYS_DEV ] [ fwmark MARK ] [ tos { TOS | inherit } ]\n"
@@ -552,8 +543,16 @@ static void teredo_print_help(struct link_util *lu, int argc, char **argv,
 "		[ bubble-rate N ] [ server-rate N ]\n"
 "Where:	ADDR := IPv4 address\n"
 "	N := number; of a rate: a second, 0 for no limit\n"
-"A client needs teredod(8) to get its address. See ip-link-teredo(8).\n",
-	      f);
+"A client needs teredod(8) to get its address. See ip-link-teredo(8).\n";
+/* clang-format on */
+
+static void teredo_print_help(struct link_util *lu, int argc, char **argv,
+			      FILE *f)
+{
+	(void)lu;
+	(void)argc;
+	(void)argv;
+	fputs(help, f);
 }
 
 static const struct word *find_word(const char *name)
@@ -593,8 +592,7 @@ static int teredo_parse_opt(struct link_util *lu, int argc, char **argv,
 	return 0;
 }
 
-static void teredo_print_opt(struct link_util *lu, FILE *f,
-			     struct rtattr *tb[])
+static void teredo_print_opt(struct link_util *lu, FILE *f, struct rtattr *tb[])
 {
 	unsigned int i;
 

@@ -20,6 +20,15 @@ static const struct verb verbs[] = {
 	  "the address that these parts make", cmd_encode },
 };
 
+static const char help_end[] =
+	"\n"
+	"Without DEV: all devices of the network namespace.\n"
+	"\n"
+	"Options:\n"
+	"  -j, --json\tJSON instead of text\n"
+	"  -h, --help\n"
+	"  -V, --version\n";
+
 static void print_help(FILE *f)
 {
 	unsigned int i;
@@ -28,11 +37,7 @@ static void print_help(FILE *f)
 	for (i = 0; i < ARRAY_SIZE(verbs); i++)
 		fprintf(f, "  %s %s\n\t%s\n", verbs[i].name, verbs[i].args,
 			verbs[i].help);
-	fputs("\nWithout DEV: all devices of the network namespace.\n"
-	      "\nOptions:\n"
-	      "  -j, --json\tJSON instead of text\n"
-	      "  -h, --help\n"
-	      "  -V, --version\n", f);
+	fputs(help_end, f);
 }
 
 /* Of the module that is loaded, without making the kernel load it */
@@ -84,38 +89,38 @@ static int run_verb(int argc, char **argv)
 	return verb->run(argc - 1, argv + 1);
 }
 
+/* Output that could not be written is a failure, whatever came before */
+static int finish(int status)
+{
+	if (fflush(stdout) || ferror(stdout))
+		return failed("cannot write the output: %m");
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
-		{ }
+		{},
 	};
-	int status = CTL_OK;
-	bool done = false;
 	int c;
 
-	while (!done && (c = getopt_long(argc, argv, "jhV", options,
-					 NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "jhV", options, NULL)) != -1) {
 		switch (c) {
 		case 'j':
 			json_wanted = true;
-			continue;
+			break;
 		case 'h':
 			print_help(stdout);
-			break;
+			return finish(CTL_OK);
 		case 'V':
 			print_version();
-			break;
+			return finish(CTL_OK);
 		default:
 			return bad_usage("see teredoctl --help");
 		}
-		done = true;
 	}
-	if (!done)
-		status = run_verb(argc - optind, argv + optind);
-	if (fflush(stdout) || ferror(stdout))
-		return failed("cannot write the output: %m");
-	return status;
+	return finish(run_verb(argc - optind, argv + optind));
 }

@@ -61,11 +61,16 @@ json_t *json_ipv4(const struct nlattr *attr);
 json_t *json_ipv6(const struct nlattr *attr);
 json_t *json_text(const struct nlattr *attr);
 json_t *json_endpoint(const struct nlattr *addr, const struct nlattr *port);
-json_t *json_u64(uint64_t value);
 
-/* Prints and releases a JSON value. NULL, what jansson makes of a lack of
- * memory, is a failure. Returns an exit status.
+/* Builds JSON. A value is taken over; NULL, what jansson makes of a lack of
+ * memory, ends the program.
  */
+json_t *json_new(void);
+json_t *json_list(void);
+void json_add(json_t *object, const char *key, json_t *value);
+void json_append(json_t *list, json_t *value);
+
+/* Prints and releases a JSON value, returns an exit status */
 int json_print(json_t *json);
 
 /* 0 where the attribute is absent */

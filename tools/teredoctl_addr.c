@@ -59,26 +59,28 @@ static int print_json(const struct in6_addr *addr)
 	const struct teredo_addr *ta = teredo_addr(addr);
 	struct teredo_ep mapped = teredo_mapped(addr);
 	uint16_t flags = ntohs(ta->flags);
-	json_t *texts = json_array();
+	json_t *texts = json_list();
+	json_t *j = json_new();
 	struct notes notes;
 	char prefix[64];
 	char hex[8];
 	unsigned int i;
 
-	find_notes(&notes, addr);
-	for (i = 0; i < notes.count; i++)
-		json_array_append_new(texts, json_string(notes.text[i]));
 	prefix_text(ta, prefix, sizeof(prefix));
 	snprintf(hex, sizeof(hex), "0x%04x", flags);
-	return json_print(json_pack("{s:s, s:s, s:s, s:s, s:b, s:i, s:s, s:o}",
-				    "address", ipv6_text(addr),
-				    "prefix", prefix,
-				    "server", ipv4_text(ta->server),
-				    "flags", hex,
-				    "cone", !!(flags & TEREDO_FLAG_CONE),
-				    "port", ntohs(mapped.port),
-				    "client", ipv4_text(mapped.addr),
-				    "notes", texts));
+	find_notes(&notes, addr);
+	for (i = 0; i < notes.count; i++)
+		json_append(texts, json_string(notes.text[i]));
+
+	json_add(j, "address", json_string(ipv6_text(addr)));
+	json_add(j, "prefix", json_string(prefix));
+	json_add(j, "server", json_string(ipv4_text(ta->server)));
+	json_add(j, "flags", json_string(hex));
+	json_add(j, "cone", json_boolean(flags & TEREDO_FLAG_CONE));
+	json_add(j, "port", json_integer(ntohs(mapped.port)));
+	json_add(j, "client", json_string(ipv4_text(mapped.addr)));
+	json_add(j, "notes", texts);
+	return json_print(j);
 }
 
 static void print_flags(uint16_t flags)
@@ -256,8 +258,7 @@ int cmd_encode(int argc, char **argv)
 	}
 	for (n = 0; n < ARRAY_SIZE(part_words); n++)
 		if (part_words[n].required && !(seen & 1 << n))
-			return bad_usage("encode needs %s",
-					 part_words[n].name);
+			return bad_usage("encode needs %s", part_words[n].name);
 
 	teredo_make_addr(&addr, p.prefix, p.server.s_addr, p.flags, p.client);
 	if (json_wanted)

@@ -40,24 +40,29 @@ static json_t *ago_json(const struct nlattr *attr)
 	return attr ? json_real(attr_u64(attr) / 1000.0) : json_null();
 }
 
+static json_t *number_json(const struct nlattr *attr)
+{
+	return json_integer(attr_u64(attr));
+}
+
 static json_t *peer_json(struct nlattr **tb, const char *ifname)
 {
-	return json_pack("{s:s, s:o, s:o, s:s, s:b, s:i, s:I, s:I, s:o, s:o,"
-			 " s:b}",
-		"ifname", ifname,
-		"address", json_ipv6(tb[TEREDO_A_PEER_ADDRESS]),
-		"endpoint", json_endpoint(tb[TEREDO_A_PEER_ENDPOINT_ADDRESS],
-					  tb[TEREDO_A_PEER_ENDPOINT_PORT]),
-		"state", state_text(tb),
-		"trusted", !!tb[TEREDO_A_PEER_TRUSTED],
-		"queued", (int)attr_u32(tb[TEREDO_A_PEER_QUEUED]),
-		"rx_packets",
-			(json_int_t)attr_u64(tb[TEREDO_A_PEER_RX_PACKETS]),
-		"tx_packets",
-			(json_int_t)attr_u64(tb[TEREDO_A_PEER_TX_PACKETS]),
-		"last_rx", ago_json(tb[TEREDO_A_PEER_LAST_RX]),
-		"last_tx", ago_json(tb[TEREDO_A_PEER_LAST_TX]),
-		"local", !!tb[TEREDO_A_PEER_LOCAL]);
+	json_t *j = json_new();
+
+	json_add(j, "ifname", json_string(ifname));
+	json_add(j, "address", json_ipv6(tb[TEREDO_A_PEER_ADDRESS]));
+	json_add(j, "endpoint",
+		 json_endpoint(tb[TEREDO_A_PEER_ENDPOINT_ADDRESS],
+			       tb[TEREDO_A_PEER_ENDPOINT_PORT]));
+	json_add(j, "state", json_string(state_text(tb)));
+	json_add(j, "trusted", json_boolean(tb[TEREDO_A_PEER_TRUSTED]));
+	json_add(j, "queued", json_integer(attr_u32(tb[TEREDO_A_PEER_QUEUED])));
+	json_add(j, "rx_packets", number_json(tb[TEREDO_A_PEER_RX_PACKETS]));
+	json_add(j, "tx_packets", number_json(tb[TEREDO_A_PEER_TX_PACKETS]));
+	json_add(j, "last_rx", ago_json(tb[TEREDO_A_PEER_LAST_RX]));
+	json_add(j, "last_tx", ago_json(tb[TEREDO_A_PEER_LAST_TX]));
+	json_add(j, "local", json_boolean(tb[TEREDO_A_PEER_LOCAL]));
+	return j;
 }
 
 static void print_ago(const struct nlattr *attr)
@@ -80,13 +85,17 @@ static void print_heading(void)
 
 static void print_peer(struct nlattr **tb, const char *ifname)
 {
-	struct nlattr *addr = tb[TEREDO_A_PEER_ENDPOINT_ADDRESS];
-	struct nlattr *port = tb[TEREDO_A_PEER_ENDPOINT_PORT];
+	const struct nlattr *addr = tb[TEREDO_A_PEER_ENDPOINT_ADDRESS];
+	const struct nlattr *port = tb[TEREDO_A_PEER_ENDPOINT_PORT];
+	const char *endpoint = "-";
 
-	printf("%-15s %-39s %-21s %-10s %6u %10" PRIu64 " %10" PRIu64, ifname,
+	if (addr && port)
+		endpoint = endpoint_text(attr_u32(addr), attr_u16(port));
+	printf("%-15s %-39s %-21s %-10s", ifname,
 	       ipv6_text(mnl_attr_get_payload(tb[TEREDO_A_PEER_ADDRESS])),
-	       addr && port ? endpoint_text(attr_u32(addr), attr_u16(port)) :
-	       "-", state_text(tb), attr_u32(tb[TEREDO_A_PEER_QUEUED]),
+	       endpoint, state_text(tb));
+	printf(" %6u %10" PRIu64 " %10" PRIu64,
+	       attr_u32(tb[TEREDO_A_PEER_QUEUED]),
 	       attr_u64(tb[TEREDO_A_PEER_RX_PACKETS]),
 	       attr_u64(tb[TEREDO_A_PEER_TX_PACKETS]));
 	print_ago(tb[TEREDO_A_PEER_LAST_RX]);
@@ -107,10 +116,10 @@ static int got_peer(const struct nlmsghdr *nlh, void *arg)
 	if (ifindex != p->ifindex && !if_indextoname(ifindex, p->ifname))
 		return 0;	/* the device went away meanwhile */
 	p->ifindex = ifindex;
-	if (p->list)
-		return json_array_append_new(p->list,
-					     peer_json(tb, p->ifname)) ?
-			-ENOMEM : 0;
+	if (p->list) {
+		json_append(p->list, peer_json(tb, p->ifname));
+		return 0;
+	}
 	if (!p->count++)
 		print_heading();
 	print_peer(tb, p->ifname);
@@ -160,7 +169,7 @@ int cmd_peers(int argc, char **argv)
 			return CTL_FAILED;
 	}
 	if (json_wanted)
-		p.list = json_array();
+		p.list = json_list();
 
 	status = get_peers(&g, dev, ifindex, &p);
 	genl_close(&g);
@@ -215,9 +224,11 @@ static int find_targets(struct genl *g, const char *dev, struct targets *ts)
 {
 	struct nlmsghdr *nlh = genl_request(g, TEREDO_CMD_DEV_GET);
 
-	if (!dev)
-		return genl_dump(g, nlh, got_target, ts) ?
-			failed("%s", g->error) : CTL_OK;
+	if (!dev) {
+		if (genl_dump(g, nlh, got_target, ts))
+			return failed("%s", g->error);
+		return CTL_OK;
+	}
 	mnl_attr_put_strz(nlh, TEREDO_A_DEV_IFNAME, dev);
 	if (genl_do(g, nlh, got_target, ts))
 		return failed("%s: %s", dev, g->error);
@@ -226,16 +237,23 @@ static int find_targets(struct genl *g, const char *dev, struct targets *ts)
 	return CTL_OK;
 }
 
-static int flush_one(struct genl *g, const struct target *t)
+static int flush_one(struct genl *g, const struct target *t, json_t *done)
 {
 	struct nlmsghdr *nlh = genl_request(g, TEREDO_CMD_PEER_DEL);
+	json_t *j;
 
 	mnl_attr_put_u32(nlh, TEREDO_A_PEER_IFINDEX, t->ifindex);
 	if (genl_do(g, nlh, NULL, NULL))
 		return failed("%s: %s", t->ifname, g->error);
-	if (!json_wanted)
+	if (!done) {
 		printf("%s: %u peer%s forgotten\n", t->ifname, t->peers,
 		       t->peers == 1 ? "" : "s");
+		return CTL_OK;
+	}
+	j = json_new();
+	json_add(j, "ifname", json_string(t->ifname));
+	json_add(j, "peers", json_integer(t->peers));
+	json_append(done, j);
 	return CTL_OK;
 }
 
@@ -246,14 +264,8 @@ static int flush_all(struct genl *g, const char *dev, json_t *done)
 	size_t i;
 
 	status = find_targets(g, dev, &ts);
-	for (i = 0; i < ts.count && !status; i++) {
-		status = flush_one(g, &ts.list[i]);
-		if (!status && done)
-			json_array_append_new(done,
-				json_pack("{s:s, s:i}",
-					  "ifname", ts.list[i].ifname,
-					  "peers", (int)ts.list[i].peers));
-	}
+	for (i = 0; i < ts.count && !status; i++)
+		status = flush_one(g, &ts.list[i], done);
 	free(ts.list);
 	return status;
 }
@@ -270,10 +282,12 @@ int cmd_flush(int argc, char **argv)
 	if (dev && !valid_ifname(dev))
 		return CTL_USAGE;
 	if (json_wanted)
-		done = json_array();
+		done = json_list();
 
-	status = genl_open(&g) ? failed("%s", g.error) :
-		flush_all(&g, dev, done);
+	if (genl_open(&g))
+		status = failed("%s", g.error);
+	else
+		status = flush_all(&g, dev, done);
 	genl_close(&g);
 	if (status) {
 		json_decref(done);

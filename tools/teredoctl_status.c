@@ -3,7 +3,6 @@
  * teredoctl status: what a device has learned
  */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,8 +56,9 @@ static const char *nat_text(struct nlattr **tb)
 
 static const char *ifname(struct nlattr **tb)
 {
-	return tb[TEREDO_A_DEV_IFNAME] ?
-		mnl_attr_get_str(tb[TEREDO_A_DEV_IFNAME]) : "?";
+	const struct nlattr *attr = tb[TEREDO_A_DEV_IFNAME];
+
+	return attr ? mnl_attr_get_str(attr) : "?";
 }
 
 static bool is_client(struct nlattr **tb)
@@ -69,7 +69,7 @@ static bool is_client(struct nlattr **tb)
 
 static json_t *stats_json(const struct nlattr *nest)
 {
-	json_t *stats = json_object();
+	json_t *stats = json_new();
 	const struct nlattr *attr;
 
 	if (!nest)
@@ -78,8 +78,7 @@ static json_t *stats_json(const struct nlattr *nest)
 		const char *name = stats_name(mnl_attr_get_type(attr));
 
 		if (name)
-			json_object_set_new(stats, name,
-					    json_u64(attr_u64(attr)));
+			json_add(stats, name, json_integer(attr_u64(attr)));
 	}
 	return stats;
 }
@@ -103,37 +102,41 @@ static json_t *number_json(const struct nlattr *attr)
 
 static json_t *seconds_json(const struct nlattr *attr)
 {
-	return attr ? json_u64(attr_u64(attr) / 1000) : json_null();
+	return attr ? json_integer(attr_u64(attr) / 1000) : json_null();
+}
+
+static json_t *port_json(const struct nlattr *attr)
+{
+	return attr ? json_integer(ntohs(attr_u16(attr))) : json_null();
 }
 
 static json_t *dev_json(struct nlattr **tb)
 {
-	struct nlattr *port = tb[TEREDO_A_DEV_PORT];
+	json_t *j = json_new();
 
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s,"
-			 " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}",
-		"ifname", ifname(tb),
-		"mode", mode_text(tb),
-		"state", state_text(tb),
-		"server", json_ipv4(tb[TEREDO_A_DEV_SERVER]),
-		"secondary", json_ipv4(tb[TEREDO_A_DEV_SECONDARY]),
-		"local", json_ipv4(tb[TEREDO_A_DEV_LOCAL]),
-		"port", port ? json_integer(ntohs(attr_u16(port))) :
-			json_null(),
-		"address", json_ipv6(tb[TEREDO_A_DEV_ADDRESS]),
-		"mapped", json_endpoint(tb[TEREDO_A_DEV_MAPPED_ADDRESS],
-					tb[TEREDO_A_DEV_MAPPED_PORT]),
-		"nat", nat_text(tb),
-		"mtu", number_json(tb[TEREDO_A_DEV_MTU]),
-		"peers", number_json(tb[TEREDO_A_DEV_PEERS]),
-		"qualified_for",
-			seconds_json(tb[TEREDO_A_DEV_QUALIFIED_FOR]),
-		"stats", stats_json(tb[TEREDO_A_DEV_STATS]),
-		"error", json_text(tb[TEREDO_A_DEV_REASON]),
-		"prefix", prefix_json(tb[TEREDO_A_DEV_PREFIX]),
-		"lifetime", number_json(tb[TEREDO_A_DEV_LIFETIME]),
-		"helper", !!tb[TEREDO_A_DEV_HELPER],
-		"version", json_text(tb[TEREDO_A_DEV_VERSION]));
+	json_add(j, "ifname", json_string(ifname(tb)));
+	json_add(j, "mode", json_string(mode_text(tb)));
+	json_add(j, "state", json_string(state_text(tb)));
+	json_add(j, "server", json_ipv4(tb[TEREDO_A_DEV_SERVER]));
+	json_add(j, "secondary", json_ipv4(tb[TEREDO_A_DEV_SECONDARY]));
+	json_add(j, "local", json_ipv4(tb[TEREDO_A_DEV_LOCAL]));
+	json_add(j, "port", port_json(tb[TEREDO_A_DEV_PORT]));
+	json_add(j, "address", json_ipv6(tb[TEREDO_A_DEV_ADDRESS]));
+	json_add(j, "mapped",
+		 json_endpoint(tb[TEREDO_A_DEV_MAPPED_ADDRESS],
+			       tb[TEREDO_A_DEV_MAPPED_PORT]));
+	json_add(j, "nat", json_string(nat_text(tb)));
+	json_add(j, "mtu", number_json(tb[TEREDO_A_DEV_MTU]));
+	json_add(j, "peers", number_json(tb[TEREDO_A_DEV_PEERS]));
+	json_add(j, "qualified_for",
+		 seconds_json(tb[TEREDO_A_DEV_QUALIFIED_FOR]));
+	json_add(j, "stats", stats_json(tb[TEREDO_A_DEV_STATS]));
+	json_add(j, "error", json_text(tb[TEREDO_A_DEV_REASON]));
+	json_add(j, "prefix", prefix_json(tb[TEREDO_A_DEV_PREFIX]));
+	json_add(j, "lifetime", number_json(tb[TEREDO_A_DEV_LIFETIME]));
+	json_add(j, "helper", json_boolean(tb[TEREDO_A_DEV_HELPER]));
+	json_add(j, "version", json_text(tb[TEREDO_A_DEV_VERSION]));
+	return j;
 }
 
 /* A line that says why there is no connectivity, and what to do */
@@ -150,9 +153,10 @@ static void print_reason(struct nlattr **tb)
 	    !tb[TEREDO_A_DEV_HELPER])
 		printf("  helper: none, start it with: teredod %s\n",
 		       ifname(tb));
+	else if (client && !tb[TEREDO_A_DEV_HELPER])
+		puts("  helper: none; the address ends with its lifetime");
 	else if (client)
-		printf("  helper: %s\n", tb[TEREDO_A_DEV_HELPER] ?
-		       "running" : "none; the address ends with its lifetime");
+		puts("  helper: running");
 	if (state == TEREDO_STATE_DOWN)
 		printf("  down: start it with: ip link set %s up\n",
 		       ifname(tb));
@@ -173,15 +177,16 @@ static void print_span(uint64_t seconds)
 
 static void print_qualified(struct nlattr **tb)
 {
-	if (tb[TEREDO_A_DEV_ADDRESS])
+	const struct nlattr *address = tb[TEREDO_A_DEV_ADDRESS];
+	const struct nlattr *mapped = tb[TEREDO_A_DEV_MAPPED_ADDRESS];
+	const struct nlattr *port = tb[TEREDO_A_DEV_MAPPED_PORT];
+
+	if (address)
 		printf("  address: %s\n",
-		       ipv6_text(mnl_attr_get_payload(
-				tb[TEREDO_A_DEV_ADDRESS])));
-	if (tb[TEREDO_A_DEV_MAPPED_ADDRESS])
+		       ipv6_text(mnl_attr_get_payload(address)));
+	if (mapped)
 		printf("  mapped: %s (nat %s)\n",
-		       endpoint_text(
-				attr_u32(tb[TEREDO_A_DEV_MAPPED_ADDRESS]),
-				attr_u16(tb[TEREDO_A_DEV_MAPPED_PORT])),
+		       endpoint_text(attr_u32(mapped), attr_u16(port)),
 		       nat_text(tb));
 	if (tb[TEREDO_A_DEV_QUALIFIED_FOR]) {
 		printf("  qualified for: ");
@@ -261,8 +266,7 @@ static int got_dev(const struct nlmsghdr *nlh, void *arg)
 	genl_parse(nlh, tb, TEREDO_A_DEV_MAX);
 	check_version(s, tb[TEREDO_A_DEV_VERSION]);
 	if (s->list) {
-		if (json_array_append_new(s->list, dev_json(tb)))
-			return -ENOMEM;
+		json_append(s->list, dev_json(tb));
 	} else {
 		if (s->count)
 			putchar('\n');
@@ -304,13 +308,13 @@ int cmd_status(int argc, char **argv)
 	if (dev && !valid_ifname(dev))
 		return CTL_USAGE;
 	if (json_wanted)
-		s.list = json_array();
+		s.list = json_list();
 
 	status = get_devs(&g, dev, &s);
 	genl_close(&g);
 	if (*s.other_version)
-		fprintf(stderr, "teredoctl " TEREDO_VERSION
-			" talks to teredo module %s\n", s.other_version);
+		fprintf(stderr, "teredoctl %s talks to teredo module %s\n",
+			TEREDO_VERSION, s.other_version);
 	if (status) {
 		json_decref(s.list);
 		return status;

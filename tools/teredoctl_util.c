@@ -107,6 +107,36 @@ json_t *json_ipv6(const struct nlattr *attr)
 	return json_string(ipv6_text(mnl_attr_get_payload(attr)));
 }
 
+/* jansson gives NULL when there is no memory */
+static json_t *have(json_t *json)
+{
+	if (!json)
+		exit(failed("out of memory"));
+	return json;
+}
+
+json_t *json_new(void)
+{
+	return have(json_object());
+}
+
+json_t *json_list(void)
+{
+	return have(json_array());
+}
+
+void json_add(json_t *object, const char *key, json_t *value)
+{
+	if (json_object_set_new(object, key, have(value)))
+		have(NULL);
+}
+
+void json_append(json_t *list, json_t *value)
+{
+	if (json_array_append_new(list, have(value)))
+		have(NULL);
+}
+
 /* What a helper wrote may be anything but UTF-8: then it is left out */
 json_t *json_text(const struct nlattr *attr)
 {
@@ -119,24 +149,22 @@ json_t *json_text(const struct nlattr *attr)
 
 json_t *json_endpoint(const struct nlattr *addr, const struct nlattr *port)
 {
+	json_t *j;
+
 	if (!addr || !port)
 		return json_null();
-	return json_pack("{s:o, s:i}", "address", json_ipv4(addr),
-			 "port", ntohs(attr_u16(port)));
-}
-
-json_t *json_u64(uint64_t value)
-{
-	return json_integer(value);
+	j = json_new();
+	json_add(j, "address", json_ipv4(addr));
+	json_add(j, "port", json_integer(ntohs(attr_u16(port))));
+	return j;
 }
 
 int json_print(json_t *json)
 {
+	size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(15);
 	int err;
 
-	if (!json)
-		return failed("out of memory");
-	err = json_dumpf(json, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15));
+	err = json_dumpf(json, stdout, flags);
 	json_decref(json);
 	putchar('\n');
 	return err ? CTL_FAILED : CTL_OK;
