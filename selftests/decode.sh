@@ -1,0 +1,213 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# teredoctl decode and encode: the parts of a Teredo address, there and back.
+# Needs neither the module nor privileges.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+ADDR=2001:0:4136:e38e:14e4:2ca1:3424:eab9
+PARTS="server 65.54.227.142 client 203.219.21.70:54110 flags 0x14e4"
+JSON="{\"address\":\"$ADDR\",\"prefix\":\"2001::/32\","
+JSON+='"server":"65.54.227.142","flags":"0x14e4","cone":false,'
+JSON+='"port":54110,"client":"203.219.21.70","notes":[]}'
+
+err=$(mktemp)
+trap 'rm -f "$err"' EXIT
+
+check()
+{
+	local what=$1
+
+	shift
+	if "$@"; then
+		ktap_test_pass "$what"
+	else
+		ktap_test_fail "$what"
+	fi
+}
+
+golden_json()
+{
+	[ "$(teredoctl -j decode $ADDR)" = "$JSON" ] &&
+		[ "$(teredoctl decode $ADDR -j)" = "$JSON" ]
+}
+
+golden_text()
+{
+	diff -u - <(teredoctl decode $ADDR) <<-END
+		address  $ADDR
+		prefix   2001::/32
+		server   65.54.227.142
+		flags    0x14e4
+		  C      0       cone NAT; always 0 since RFC 5991
+		  z      0       reserved
+		  R1     0x5     random
+		  U      0       universal/local
+		  G      0       individual/group
+		  R2     0xe4    random
+		port     54110 (0x2ca1 inverted)
+		client   203.219.21.70 (0x3424eab9 inverted)
+	END
+}
+
+golden_encode()
+{
+	# shellcheck disable=SC2086	# words
+	[ "$(teredoctl encode $PARTS)" = $ADDR ] &&
+		[ "$(teredoctl -j encode $PARTS)" = "$JSON" ]
+}
+
+# Python's ipaddress knows server and client of an address, too
+judge()
+{
+	python3 -c '
+import ipaddress, sys
+for line in sys.stdin:
+    addr, server, client = line.split()
+    assert ipaddress.ip_address(addr).teredo == tuple(
+        map(ipaddress.ip_address, (server, client))), line'
+}
+
+random_quad()
+{
+	echo $((RANDOM % 256)).$((RANDOM % 256)).$((RANDOM % 256)).$((
+		RANDOM % 256))
+}
+
+# decode and encode are inverse for any value of each part
+round_trips()
+{
+	local server client port flags addr json lines='' i
+
+	for ((i = 0; i < 30; i++)); do
+		server=$(random_quad)
+		client=$(random_quad)
+		port=$((RANDOM * 2 + 1))
+		flags=$(printf 0x%04x $((RANDOM * 2 + RANDOM % 2)))
+		addr=$(teredoctl encode flags "$flags" server "$server" \
+			client "$client:$port") || return 1
+		json=$(teredoctl -j decode "$addr") || return 1
+		jq -e --arg s "$server" --arg c "$client" --arg f "$flags" \
+			--argjson p "$port" '.server == $s and .client == $c
+			and .flags == $f and .port == $p
+			and .prefix == "2001::/32"' <<<"$json" >"$err" || {
+				echo "# $addr $json"
+				return 1
+			}
+		lines+="$addr $server $client"$'\n'
+	done
+	judge <<<"${lines%$'\n'}"
+}
+
+# notes FLAGS SERVER CLIENT WORD...: a note about each WORD, in that order
+notes()
+{
+	local addr
+
+	addr=$(teredoctl encode flags "$1" server "$2" client "$3") || return 1
+	shift 3
+	teredoctl -j decode "$addr" |
+		jq -e --arg words "$*" '[.notes[] | split(" ") |
+			if .[0] == "the" then .[1] else .[0] end] |
+			join(" ") == $words' >"$err"
+}
+
+all_notes()
+{
+	notes 0 65.54.227.142 203.219.21.70:1 &&
+	notes 0 10.0.0.1 203.219.21.70:1 server &&
+	notes 0 65.54.227.142 192.168.1.2:1 client &&
+	notes 0x8000 65.54.227.142 203.219.21.70:1 C &&
+	notes 0x4000 65.54.227.142 203.219.21.70:1 z &&
+	notes 0x0200 65.54.227.142 203.219.21.70:1 U &&
+	notes 0x0100 65.54.227.142 203.219.21.70:1 U &&
+	notes 0xffff 0.0.0.0 224.0.0.253:1 server client C z U &&
+	teredoctl decode 2001:0:4136:e38e:0:ffff:3424:eab9 |
+		grep -q '^note     the port is 0' &&
+	teredoctl decode 2001:db8:4136:e38e::1 |
+		grep -q '^note     not in 2001::/32' &&
+	teredoctl -j decode 2001:0:4136:e38e:8000:1:3424:eab9 |
+		jq -e .cone >/dev/null
+}
+
+other_prefix()
+{
+	[ "$(teredoctl encode prefix 3ffe:831f::/32 server 65.54.227.142 \
+		client 203.219.21.70:54110)" = \
+		3ffe:831f:4136:e38e:0:2ca1:3424:eab9 ]
+}
+
+# Exit status 2, the word in the message, nothing on standard output
+refused()
+{
+	local word=$1 out status=0
+
+	shift
+	out=$(teredoctl "$@" 2>"$err") || status=$?
+	[ $status -eq 2 ] && [ -z "$out" ] && grep -qF -- "$word" "$err" &&
+		return
+	echo "# teredoctl $*: status $status, $out$(cat "$err")"
+	return 1
+}
+
+bad_input()
+{
+	local s="server 65.54.227.142" c="client 203.219.21.70:1" fail=0
+
+	# shellcheck disable=SC2086	# words
+	{
+		refused Usage || fail=1
+		refused '"frobnicate"' frobnicate || fail=1
+		refused decode decode || fail=1
+		refused decode decode ::1 ::2 || fail=1
+		refused '"1.2.3.4"' decode 1.2.3.4 || fail=1
+		refused '"2001::1%lo"' decode 2001::1%lo || fail=1
+		refused '""' decode '' || fail=1
+		refused server encode $c || fail=1
+		refused client encode $s || fail=1
+		refused '"fe80::1"' encode server fe80::1 $c || fail=1
+		refused '"1.2.3.4"' encode $s client 1.2.3.4 || fail=1
+		refused '"1.2.3.4:0"' encode $s client 1.2.3.4:0 || fail=1
+		refused '"1.2.3.4:65536"' encode $s client 1.2.3.4:65536 ||
+			fail=1
+		refused '"1.2.3.4:+1"' encode $s client 1.2.3.4:+1 || fail=1
+		refused '"0x10000"' encode $s $c flags 0x10000 || fail=1
+		refused '"C"' encode $s $c flags C || fail=1
+		refused '"2001::/16"' encode $s $c prefix 2001::/16 || fail=1
+		refused '"2001::1/32"' encode $s $c prefix 2001::1/32 ||
+			fail=1
+		refused twice encode $s $c $s || fail=1
+		refused '"ttl"' encode $s $c ttl 3 || fail=1
+		refused value encode $s client || fail=1
+		refused help -x decode $ADDR || fail=1
+	}
+	return $fail
+}
+
+version()
+{
+	teredoctl --version | grep -qx "teredoctl $(<"$(dirname "$0")/../VERSION")"
+}
+
+no_space()
+{
+	local status=0
+
+	teredoctl decode $ADDR 2>"$err" >/dev/full || status=$?
+	[ $status -eq 1 ] && grep -q "No space left" "$err"
+}
+
+ktap_print_header
+ktap_set_plan 10
+check "seed address as JSON, -j before and after the verb" golden_json
+check "seed address as text, each part of the flags" golden_text
+check "encode is the inverse of decode" golden_encode
+check "30 random addresses, judged by Python's ipaddress" round_trips
+check "notes on what is remarkable" all_notes
+check "another service prefix" other_prefix
+check "bad input exits 2 with a message that names it" bad_input
+check "--help" eval 'teredoctl --help | grep -q "decode ADDR"'
+check "--version is the one of the sources" version
+check "no space for the output exits 1" no_space
+ktap_finished
