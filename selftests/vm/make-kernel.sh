@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# make-kernel.sh: builds the debug kernel from Debian's source and
+# debug.config, once, and prints its folder in the cache. In it: vmlinuz,
+# release, build/ (what a module needs to be built for it).
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+
+series=6.12
+key=$(hash_of "$vm_dir/debug.config" "$0" "$series")
+dir=$cache/kernel-$key
+
+# Runs as root of the suite's root, whose compiler is also the module's.
+compile()
+{
+	local tree=$1 tarball=$2 work
+
+	work=$(mktemp -d "$tree/var/tmp/kernel.XXXXXX")
+	trap 'rm -rf "$work"' EXIT
+	mount -t proc proc "$tree/proc"
+	tar -C "$work" -xJf "$tarball" --strip-components=1
+	cp "$vm_dir/debug.config" "$work/.debug.config"
+	chroot "$tree" /bin/bash -euxo pipefail -c '
+		cd "$1"
+		export KBUILD_BUILD_USER=teredo KBUILD_BUILD_HOST=teredo
+		make -s allnoconfig KCONFIG_ALLCONFIG=.debug.config
+		# an option that fell out for want of another one is a mistake
+		grep "^CONFIG_.*=" .debug.config | sort >wanted
+		sort .config | comm -23 wanted - >missing
+		cat missing
+		make -s -j"$(nproc)" bzImage modules
+		make run-command KBUILD_RUN_COMMAND="\$(srctree)/scripts/package/install-extmod-build $1/headers"
+		make -s kernelrelease >release
+	' - "${work#"$tree"}"
+	cp "$work/arch/x86/boot/bzImage" "$dir.new/vmlinuz"
+	cp "$work/.config" "$dir.new/config"
+	cp "$work/release" "$work/missing" "$work/System.map" "$dir.new/"
+	cp -r "$work/headers" "$dir.new/build"
+	cp "$work"/modules.{builtin,builtin.modinfo,order} "$dir.new/"
+}
+
+make_kernel()
+{
+	local tree tarball
+
+	[[ -d $dir ]] && return
+	tree=$("$vm_dir/make-root.sh" bookworm)/tree
+	tarball=$("$vm_dir/make-source.sh" "$series")
+	say "building the debug kernel (about 8 minutes on two cores) ..."
+	rm -rf "$dir.new"
+	mkdir -p "$dir.new"
+	export dir vm_dir
+	logged "$cache/kernel.log" as_root bash -euo pipefail -c \
+		"$(declare -f compile); compile \"\$@\"" - "$tree" "$tarball"
+	mv "$dir.new" "$dir"
+	for old in "$cache"/kernel-????????????; do
+		[[ $old == "$dir" ]] || rm -rf "$old"
+	done
+}
+
+[[ -d $dir ]] || locked kernel make_kernel
+echo "$dir"

@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# sources.sh SUITE: prints an apt sources.list for a Debian suite, on the
+# mirror that the host itself uses. The host's own lists stay untouched, and
+# no host name needs to stand in this repository. TEREDO_MIRROR and
+# TEREDO_SECURITY_MIRROR name other mirrors, for hosts that are not Debian.
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+
+suite=$1
+
+# apt reads one-line and deb822 lists alike and tells both in one form
+host_mirror()
+{
+	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
+		'Created-By: Packages' |
+	awk -v want="$1" '$3 == "main" && $2 ~ want { print $1; exit }'
+}
+
+main=${TEREDO_MIRROR:-$(host_mirror '^[a-z]+$')}
+security=${TEREDO_SECURITY_MIRROR:-$(host_mirror '^[a-z]+-security$')}
+[[ $main ]] || die "no Debian mirror in the host's apt sources: set TEREDO_MIRROR"
+
+by="[signed-by=$keyring]"
+echo "deb $by $main $suite main"
+case $suite in
+sid | unstable | experimental) exit ;;
+esac
+echo "deb $by $main $suite-updates main"
+[[ $security ]] && echo "deb $by $security $suite-security main"
+case $suite in
+forky) ;;
+*) echo "deb $by $main $suite-backports main" ;;
+esac
