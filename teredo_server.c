@@ -21,10 +21,10 @@
 
 #include "teredo.h"
 
-/* What one source network may have of the device's rate: an eighth */
-#define TEREDO_SERVER_SHARE	8
+/* Part of the device's rate that a source network has in each of its buckets */
+#define TEREDO_SERVER_SHARE	16
 
-/* Two networks that share a bucket do so for this long */
+/* Networks that share their buckets do so for this long */
 #define TEREDO_SERVER_EPOCH	(8 * HZ)
 
 /**
@@ -125,22 +125,23 @@ static bool teredo_request_from_client(const struct teredo_request *rq)
 
 /*
  * Within the limits (SV-39)? A source network is held to its share first, so
- * that it cannot use up what the device has for all.
+ * that it cannot use up what the device has for all. It has two buckets: a
+ * flood starves no network but those that have both in common with it.
  */
 static bool teredo_server_admit(struct teredo_dev *t,
 				const struct teredo_request *rq)
 {
+	u32 share = DIV_ROUND_UP(rq->cfg->rate, TEREDO_SERVER_SHARE);
+	struct teredo_bucket *buckets = t->server_buckets;
 	u32 epoch = jiffies / TEREDO_SERVER_EPOCH;
-	u32 rate = rq->cfg->rate;
 	u32 hash;
 
-	if (!rate)
-		return true;
-	hash = jhash_2words(ntohl(rq->from.addr) >> 8, epoch, t->hash_seed) %
-	       TEREDO_HASH_SIZE;
-	return teredo_bucket_take(t, &t->server_buckets[hash],
-				  DIV_ROUND_UP(rate, TEREDO_SERVER_SHARE)) &&
-	       teredo_bucket_take(t, &t->bubble_bucket, rate);
+	hash = jhash_2words(ntohl(rq->from.addr) >> 8, epoch, t->hash_seed);
+	if (!teredo_bucket_take(t, &buckets[hash % TEREDO_HASH_SIZE], share) &&
+	    !teredo_bucket_take(t, &buckets[(hash >> 16) % TEREDO_HASH_SIZE],
+				share))
+		return false;
+	return teredo_bucket_take(t, &t->bubble_bucket, rq->cfg->rate);
 }
 
 /* Checksum and options of a router solicitation, RFC 4861 section 6.1.1 */
