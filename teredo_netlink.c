@@ -192,19 +192,14 @@ static int teredo_nl_put_port(struct sk_buff *skb, int type, __be16 port)
 }
 
 static int teredo_nl_put_servers(struct sk_buff *skb,
+				 const struct teredo_dev *t,
 				 const struct teredo_config *cfg,
 				 const struct teredo_qual *q)
 {
 	__be32 server = 0, secondary = 0;
 
-	if (q) {
-		server = q->server;
-		secondary = q->secondary;
-	} else if (cfg->mode == TEREDO_MODE_CLIENT) {
-		server = cfg->server;
-		secondary = cfg->secondary;
-		if (server && !secondary)
-			secondary = htonl(ntohl(server) + 1);
+	if (cfg->mode == TEREDO_MODE_CLIENT) {
+		teredo_servers(t, q, &server, &secondary);
 	} else if (cfg->mode == TEREDO_MODE_SERVER) {
 		server = cfg->local;
 		secondary = cfg->secondary;
@@ -296,7 +291,7 @@ static int teredo_nl_put_device(struct sk_buff *skb, struct teredo_dev *t)
 	    nla_put_u32(skb, TEREDO_A_DEV_MODE, cfg->mode) ||
 	    teredo_nl_put_state(skb, t, cfg, &q) ||
 	    nla_put_be32(skb, TEREDO_A_DEV_PREFIX, cfg->prefix) ||
-	    teredo_nl_put_servers(skb, cfg, q) ||
+	    teredo_nl_put_servers(skb, t, cfg, q) ||
 	    teredo_nl_put_ip(skb, TEREDO_A_DEV_LOCAL,
 			     q ? q->local : cfg->local) ||
 	    teredo_nl_put_port(skb, TEREDO_A_DEV_PORT, port) ||
