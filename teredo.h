@@ -17,6 +17,7 @@
 #ifndef _TEREDO_H
 #define _TEREDO_H
 
+#include <linux/ethtool.h>
 #include <linux/netdevice.h>
 #include <linux/percpu.h>
 #include <linux/rhashtable-types.h>
@@ -141,6 +142,8 @@ struct teredo_reply {
  * @cfg: configuration, RTNL and RCU
  * @sk: socket of the service port (server: of the primary address), while up
  * @sk2: server: socket of the secondary address
+ * @quota: counts the peers of all devices with this underlay; freed after the
+ *	   last of them lost its peers (pernet exit)
  * @port: service port, kept over down and up
  * @qual: qualification, qual_lock and RCU
  * @error: why the device could not come up, or NULL; a constant string
@@ -155,6 +158,7 @@ struct teredo_dev {
 	struct teredo_qual __rcu *qual;
 	struct teredo_stats __percpu *stats;
 	struct rhashtable	peers;
+	struct teredo_net	*quota;
 	__be16			port;
 	const char		*error;
 	struct list_head	siblings;
@@ -163,8 +167,10 @@ struct teredo_dev {
 	spinlock_t		qual_lock;
 	u32			state;		/* enum teredo_state, clients */
 	u32			nat;		/* enum teredo_nat */
+	__be32			server;		/* in use, 0 = configured one */
+	__be32			secondary;
 	u32			helper;		/* netlink port, 0 = none */
-	possible_net_t		helper_net;
+	struct net		*helper_net;
 	char			reason[128];
 	struct delayed_work	qual_work;
 	struct teredo_bucket	ctrl_rx;
@@ -192,7 +198,7 @@ struct teredo_dev {
 	struct teredo_bucket	ntf_bucket;
 	struct teredo_bucket	*server_buckets;	/* TEREDO_HASH_SIZE */
 	struct teredo_reply	*replies;		/* TEREDO_HASH_SIZE */
-	u64			hash_key[2];
+	u32			hash_seed;
 };
 
 /* What a packet needs to know of a peer, in one word that is read at once */
@@ -327,6 +333,7 @@ extern struct rtnl_link_ops teredo_link_ops;
 extern struct list_head teredo_devices;
 extern unsigned int teredo_n_devices;
 extern unsigned int teredo_net_id;
+extern struct workqueue_struct *teredo_wq;
 
 struct teredo_net {
 	atomic_t	n_peers;
@@ -335,8 +342,6 @@ struct teredo_net {
 };
 
 bool teredo_dev_is(const struct net_device *dev);
-int teredo_sock_check(struct teredo_dev *t, const struct teredo_config *cfg,
-		      struct netlink_ext_ack *extack);
 
 /* teredo_config.c */
 extern const struct nla_policy teredo_policy[IFLA_TEREDO_MAX + 1];
@@ -345,6 +350,7 @@ int teredo_config_parse(struct teredo_config *cfg, struct nlattr *tb[],
 			struct nlattr *data[], const struct teredo_config *old,
 			bool running, struct net *net,
 			struct netlink_ext_ack *extack);
+bool teredo_config_underlay(struct nlattr *data[]);
 size_t teredo_config_size(void);
 int teredo_config_fill(struct sk_buff *skb, const struct teredo_dev *t);
 
@@ -368,6 +374,9 @@ int teredo_encap_rcv(struct sock *sk, struct sk_buff *skb);
 struct sk_buff *teredo_gro_receive(struct sock *sk, struct list_head *head,
 				   struct sk_buff *skb);
 int teredo_gro_complete(struct sock *sk, struct sk_buff *skb, int nhoff);
+bool teredo_decap(struct teredo_dev *t, struct sk_buff *skb,
+		  unsigned int hlen);
+void teredo_netif_rx(struct teredo_dev *t, struct sk_buff *skb);
 void teredo_deliver(struct teredo_dev *t, struct sk_buff *skb,
 		    unsigned int hlen);
 void teredo_drop(struct teredo_dev *t, struct sk_buff *skb,
@@ -384,12 +393,11 @@ struct teredo_peer *teredo_peer_find(struct teredo_dev *t,
 				     const struct in6_addr *addr);
 struct teredo_peer *teredo_peer_make(struct teredo_dev *t,
 				     const struct teredo_config *cfg,
-				     const struct in6_addr *addr, bool proven);
+				     const struct in6_addr *addr, bool by_rx);
 void teredo_peer_remove(struct teredo_peer *peer);
-void teredo_peers_flush(struct teredo_dev *t);
-void teredo_peers_shrink(struct teredo_dev *t, u32 max_peers);
-void teredo_peer_schedule(struct teredo_peer *peer, u32 when);
-void teredo_peer_trusted(struct teredo_peer *peer);
+void teredo_peers_shrink(struct teredo_dev *t, u32 max);
+void teredo_peer_schedule(struct teredo_peer *peer, u32 wait);
+void teredo_peer_rank(struct teredo_peer *peer, bool trusted);
 bool teredo_bucket_take(struct teredo_dev *t, struct teredo_bucket *b,
 			u32 rate);
 
@@ -397,13 +405,15 @@ bool teredo_bucket_take(struct teredo_dev *t, struct teredo_bucket *b,
 void teredo_search_xmit(struct teredo_peer *peer,
 			const struct teredo_config *cfg, struct sk_buff *skb);
 void teredo_search_timeout(struct teredo_peer *peer);
-void teredo_peer_heard(struct teredo_peer *peer, struct teredo_ep from);
 void teredo_search_free(struct teredo_dev *t, struct teredo_search *s,
-			unsigned int stat);
+			int code);
+void teredo_peer_heard(struct teredo_peer *peer, struct teredo_ep from);
 bool teredo_test_reply(struct teredo_peer *peer, struct sk_buff *skb,
-		       struct teredo_ep from);
-void teredo_test_held(struct teredo_peer *peer,
-		      const struct teredo_config *cfg, struct sk_buff *skb,
+		       unsigned int hlen, struct teredo_ep from);
+bool teredo_test_error(const struct teredo_qual *q, struct teredo_peer *peer,
+		       struct sk_buff *skb, unsigned int hlen);
+void teredo_test_held(struct teredo_dev *t, const struct teredo_config *cfg,
+		      struct teredo_peer *peer, struct sk_buff *skb,
 		      struct teredo_ep from);
 void teredo_bubble_reply(struct teredo_dev *t, const struct teredo_config *cfg,
 			 const struct teredo_qual *q,
@@ -411,16 +421,20 @@ void teredo_bubble_reply(struct teredo_dev *t, const struct teredo_config *cfg,
 void teredo_reply_heard(struct teredo_dev *t, struct teredo_ep from);
 
 /* teredo_qual.c */
+void teredo_servers(const struct teredo_dev *t, const struct teredo_qual *q,
+		    __be32 *primary, __be32 *secondary);
 void teredo_qual_init(struct teredo_dev *t);
 int teredo_qual_set(struct teredo_dev *t, struct nlattr *attrs[],
 		    struct netlink_ext_ack *extack);
 void teredo_qual_down(struct teredo_dev *t);
 int teredo_ctrl_bind(struct teredo_dev *t, u32 portid, struct net *net,
 		     struct netlink_ext_ack *extack);
+void teredo_ctrl_unbind(struct teredo_dev *t);
 void teredo_ctrl_release(u32 portid, struct net *net);
 int teredo_ctrl_send(struct teredo_dev *t, struct nlattr *attrs[],
 		     struct netlink_ext_ack *extack);
 void teredo_ctrl_recv(struct teredo_dev *t, const struct sk_buff *skb);
+void teredo_ctrl_err(struct teredo_dev *t, __be32 server, u8 type, u8 code);
 
 /* teredo_server.c */
 void teredo_server_rcv(struct teredo_dev *t, struct sock *sk,
@@ -437,9 +451,12 @@ void teredo_err_rcv(struct sock *sk, struct sk_buff *skb, int err,
 int teredo_netlink_init(void);
 void teredo_netlink_exit(void);
 void teredo_dev_notify(struct teredo_dev *t);
+void teredo_dev_notify_gone(struct teredo_dev *t);
 void teredo_peer_notify(struct teredo_peer *peer);
 int teredo_ctrl_notify(struct teredo_dev *t, u32 portid, struct net *net,
 		       const struct sk_buff *skb);
+int teredo_ctrl_err_notify(struct teredo_dev *t, u32 portid, struct net *net,
+			   __be32 server, u8 type, u8 code);
 void teredo_stats_read(const struct teredo_dev *t, u64 *sum);
 extern const char teredo_stat_names[TEREDO_NR_STATS][ETH_GSTRING_LEN];
 

@@ -303,11 +303,11 @@ static int teredo_nl_put_device(struct sk_buff *skb, struct teredo_dev *t)
 	return 0;
 }
 
-/* One message about a device; of one that goes away only what it was called.
+/* One message about a device; of one that is gone only what it was called.
  * RCU; takes qual_lock.
  */
 static int teredo_nl_fill_dev(struct sk_buff *skb, struct teredo_dev *t, u8 cmd,
-			      u32 portid, u32 seq, int flags)
+			      u32 portid, u32 seq, int flags, bool gone)
 {
 	const struct net_device *dev = t->dev;
 	void *hdr;
@@ -318,8 +318,7 @@ static int teredo_nl_fill_dev(struct sk_buff *skb, struct teredo_dev *t, u8 cmd,
 	if (nla_put_u32(skb, TEREDO_A_DEV_IFINDEX, dev->ifindex) ||
 	    nla_put_string(skb, TEREDO_A_DEV_IFNAME, dev->name))
 		goto err_cancel;
-	if (READ_ONCE(dev->reg_state) <= NETREG_REGISTERED &&
-	    teredo_nl_put_device(skb, t))
+	if (!gone && teredo_nl_put_device(skb, t))
 		goto err_cancel;
 	genlmsg_end(skb, hdr);
 	return 0;
@@ -360,7 +359,8 @@ int teredo_nl_dev_get_doit(struct sk_buff *skb, struct genl_info *info)
 		err = PTR_ERR(t);
 	else
 		err = teredo_nl_fill_dev(msg, t, TEREDO_CMD_DEV_GET,
-					 info->snd_portid, info->snd_seq, 0);
+					 info->snd_portid, info->snd_seq, 0,
+					 false);
 	rcu_read_unlock();
 	if (err) {
 		nlmsg_free(msg);
@@ -391,7 +391,8 @@ int teredo_nl_dev_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 		err = teredo_nl_fill_dev(skb, netdev_priv(dev),
 					 TEREDO_CMD_DEV_GET,
 					 NETLINK_CB(cb->skb).portid,
-					 cb->nlh->nlmsg_seq, NLM_F_MULTI);
+					 cb->nlh->nlmsg_seq, NLM_F_MULTI,
+					 false);
 		if (err)
 			break;
 	}
@@ -409,13 +410,7 @@ int teredo_nl_dev_set_doit(struct sk_buff *skb, struct genl_info *info)
 	return teredo_nl_locked(info, teredo_nl_dev_set);
 }
 
-/**
- * teredo_dev_notify - tell the monitors about a device
- * @t: the device; if it is being unregistered they are told that it is gone
- *
- * Context: any but hard interrupts. The caller does not hold qual_lock.
- */
-void teredo_dev_notify(struct teredo_dev *t)
+static void teredo_nl_notify_dev(struct teredo_dev *t, bool gone)
 {
 	struct sk_buff *msg;
 	struct net *net;
@@ -426,11 +421,35 @@ void teredo_dev_notify(struct teredo_dev *t)
 	if (!genl_has_listeners(&teredo_nl_family, net, TEREDO_NLGRP_MONITOR))
 		goto out;
 	msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_ATOMIC);
-	err = msg ? teredo_nl_fill_dev(msg, t, TEREDO_CMD_DEV_NTF, 0, 0, 0) :
-		    -ENOMEM;
+	err = msg ? teredo_nl_fill_dev(msg, t, TEREDO_CMD_DEV_NTF, 0, 0, 0,
+				       gone) : -ENOMEM;
 	teredo_nl_multicast(net, msg, err);
 out:
 	rcu_read_unlock();
+}
+
+/**
+ * teredo_dev_notify - tell the monitors what a device is now
+ * @t: the device
+ *
+ * Context: any but hard interrupts. The caller does not hold qual_lock.
+ */
+void teredo_dev_notify(struct teredo_dev *t)
+{
+	teredo_nl_notify_dev(t, false);
+}
+
+/**
+ * teredo_dev_notify_gone - tell the monitors that a device goes away
+ * @t: the device, still in the network namespace that it leaves
+ *
+ * They get no more than what it was called.
+ *
+ * Context: any but hard interrupts.
+ */
+void teredo_dev_notify_gone(struct teredo_dev *t)
+{
+	teredo_nl_notify_dev(t, true);
 }
 
 /* Peers */
@@ -813,6 +832,44 @@ int teredo_ctrl_notify(struct teredo_dev *t, u32 portid, struct net *net,
 	if (err) {
 		nlmsg_free(msg);
 		return err;
+	}
+	genlmsg_end(msg, hdr);
+	return genlmsg_unicast(net, msg, portid);
+}
+
+/**
+ * teredo_ctrl_err_notify - tell the helper of an ICMP error
+ * @t: the device
+ * @portid: netlink port of the helper
+ * @net: network namespace of that port
+ * @server: where the control packet was sent to, port 3544
+ * @type: ICMP type
+ * @code: ICMP code
+ *
+ * Context: any but hard interrupts.
+ * Return: 0 or an error as teredo_ctrl_notify().
+ */
+int teredo_ctrl_err_notify(struct teredo_dev *t, u32 portid, struct net *net,
+			   __be32 server, u8 type, u8 code)
+{
+	struct sk_buff *msg;
+	void *hdr;
+
+	msg = genlmsg_new(teredo_nl_ctrl_size(0), GFP_ATOMIC);
+	if (!msg)
+		return -ENOMEM;
+	hdr = genlmsg_put(msg, 0, 0, &teredo_nl_family, 0,
+			  TEREDO_CMD_CTRL_ERR);
+	if (!hdr ||
+	    nla_put_u32(msg, TEREDO_A_CTRL_IFINDEX, t->dev->ifindex) ||
+	    nla_put_in_addr(msg, TEREDO_A_CTRL_ADDRESS, server) ||
+	    nla_put_be16(msg, TEREDO_A_CTRL_PORT, htons(TEREDO_UDP_PORT)) ||
+	    nla_put_u8(msg, TEREDO_A_CTRL_ICMP_TYPE, type) ||
+	    nla_put_u8(msg, TEREDO_A_CTRL_ICMP_CODE, code) ||
+	    nla_put_u64_64bit(msg, TEREDO_A_CTRL_TIME, ktime_get_boottime_ns(),
+			      TEREDO_A_CTRL_PAD)) {
+		nlmsg_free(msg);
+		return -EMSGSIZE;
 	}
 	genlmsg_end(msg, hdr);
 	return genlmsg_unicast(net, msg, portid);

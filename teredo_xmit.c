@@ -349,8 +349,9 @@ static int teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 	if (cfg->ecn == TEREDO_ECN_COPY)	/* TUN-05, TUN-06 */
 		tos = INET_ECN_encapsulate(tos, dsfield);
 	if (cfg->pmtudisc &&			/* TUN-03 */
-	    (skb_is_gso(skb) ? skb_gso_network_seglen(skb) : len) >
-	    TEREDO_MIN_MTU)
+	    (skb_is_gso(skb) ?
+	     !skb_gso_validate_network_len(skb, TEREDO_MIN_MTU) :
+	     len > TEREDO_MIN_MTU))
 		df = htons(IP_DF);
 
 	err = skb_cow_head(skb, LL_RESERVED_SPACE(rt->dst.dev) +

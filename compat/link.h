@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Network devices and rtnetlink as they are now, for older kernels
+ */
+#ifndef _TEREDO_COMPAT_LINK_H
+#define _TEREDO_COMPAT_LINK_H
+
+#include <linux/netdevice.h>
+#include <net/rtnetlink.h>
+
+#ifndef HAVE_DEV_LLTX				/* 6.12 */
+/*
+ * dev->lltx = true; sets the feature flag it was before, and the MTU to 1,
+ * which is set afterwards.
+ */
+#define lltx	features |= NETIF_F_LLTX, (dev)->mtu
+#endif
+
+#ifndef HAVE_NEWLINK_PARAMS			/* 6.15 */
+struct rtnl_newlink_params {
+	struct net *src_net;
+	struct nlattr **tb;
+	struct nlattr **data;
+};
+
+/* The old core passes link_net, if there is one, as src_net. */
+static inline struct net *
+rtnl_newlink_link_net(struct rtnl_newlink_params *params)
+{
+	return params->src_net;
+}
+#endif
+
+#endif /* _TEREDO_COMPAT_LINK_H */

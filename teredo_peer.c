@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Teredo: the peer table
+ *
+ * A rhashtable keyed by IPv6 address, read under RCU. One wheel per device
+ * drives all deadlines, of retries and of ageing: a peer in use is not moved
+ * when packets pass, the wheel finds its deadline out of date and puts it
+ * back. Two lists give the order of eviction.
+ */
+#include <linux/jhash.h>
+#include <linux/rhashtable.h>
+#include <linux/slab.h>
+#include <net/netns/generic.h>
+
+#include "teredo.h"
+
+#define TEREDO_EVICT_SCAN	32	/* peers looked at for a victim */
+#define TEREDO_WHEEL_BATCH	64	/* peers before a chance to reschedule */
+/* The longest wait in ticks; what is due later is put off again */
+#define TEREDO_WHEEL_MAX	(TEREDO_WHEEL_SIZE - 2)
+
+static struct kmem_cache *teredo_peer_cache;
+
+static const struct rhashtable_params teredo_peer_params = {
+	.key_len = sizeof(struct in6_addr),
+	.key_offset = offsetof(struct teredo_peer, addr),
+	.head_offset = offsetof(struct teredo_peer, node),
+	.automatic_shrinking = true,
+};
+
+/**
+ * teredo_peer_find - look a peer up
+ * @t: the device
+ * @addr: IPv6 address, all of it (A-06)
+ *
+ * RCU.
+ *
+ * Return: the peer, valid in this RCU section, or NULL.
+ */
+struct teredo_peer *teredo_peer_find(struct teredo_dev *t,
+				     const struct in6_addr *addr)
+{
+	return rhashtable_lookup(&t->peers, addr, teredo_peer_params);
+}
+
+/**
+ * teredo_bucket_take - take one token
+ * @t: the device, whose limit_lock protects the bucket
+ * @b: the bucket
+ * @rate: tokens a second, 0 = no limit; twice that is the burst
+ *
+ * Any context but hard interrupts.
+ *
+ * Return: true if there was one.
+ */
+bool teredo_bucket_take(struct teredo_dev *t, struct teredo_bucket *b,
+			u32 rate)
+{
+	u64 full = 2ULL * rate * HZ;
+	unsigned long now = jiffies;
+	bool ok;
+
+	if (!rate)
+		return true;
+	spin_lock_bh(&t->limit_lock);
+	if (!b->stamp || now - b->stamp > 2 * HZ)
+		b->tokens = full;
+	else
+		b->tokens = min_t(u64, full, b->tokens +
+				  (u64)(now - b->stamp) * rate);
+	b->stamp = now ?: 1;
+	ok = b->tokens >= HZ;
+	if (ok)
+		b->tokens -= HZ;
+	spin_unlock_bh(&t->limit_lock);
+	return ok;
+}
+
+/* Now, in ticks of the wheel */
+static u32 teredo_tick(void)
+{
+	return div_u64(get_jiffies_64(), TEREDO_TICK);
+}
+
+/* Have the work run at @tick, unless it runs earlier anyway */
+static void teredo_wheel_arm(struct teredo_dev *t, u32 tick)
+{
+	s32 wait;
+
+	lockdep_assert_held(&t->lock);
+	if (t->wheel_on && (s32)(tick - t->wheel_armed) >= 0)
+		return;
+	t->wheel_on = true;
+	t->wheel_armed = tick;
+	wait = tick - teredo_tick();
+	mod_delayed_work(teredo_wq, &t->wheel_work,
+			 wait > 0 ? wait * TEREDO_TICK : 0);
+}
+
+/**
+ * teredo_peer_schedule - set the deadline of a peer
+ * @peer: the peer
+ * @wait: jiffies from now; up to two tenths of a second are added (AMB-39)
+ *
+ * Replaces a deadline set before. BH disabled; peer->lock may be held.
+ */
+void teredo_peer_schedule(struct teredo_peer *peer, u32 wait)
+{
+	struct teredo_dev *t = peer->t;
+	u32 now = teredo_tick();
+	u32 slot;
+
+	spin_lock(&t->lock);
+	if (list_empty(&peer->lru))
+		goto out;		/* removed meanwhile */
+	hlist_del_init(&peer->wheel);
+	if (!t->wheel_on)
+		t->wheel_tick = now;
+	peer->due = now + min_t(u32, DIV_ROUND_UP(wait, TEREDO_TICK) + 1,
+				TEREDO_WHEEL_MAX);
+	slot = peer->due % TEREDO_WHEEL_SIZE;
+	hlist_add_head(&peer->wheel, &t->wheel[slot]);
+	__set_bit(slot, t->wheel_busy);
+	teredo_wheel_arm(t, peer->due);
+out:
+	spin_unlock(&t->lock);
+}
+
+/* The deadline of a peer has come. RCU, BH disabled. */
+static void teredo_peer_deadline(struct teredo_peer *peer)
+{
+	union teredo_path path = teredo_path(peer);
+	u32 now = jiffies;
+	u32 idle;
+
+	if (path.flags & TEREDO_PEER_SEARCH) {
+		teredo_search_timeout(peer);
+		return;
+	}
+	idle = min(now - READ_ONCE(peer->last_rx),
+		   now - READ_ONCE(peer->last_tx));
+	if (path.state == TEREDO_PEER_FAILED || idle >= TEREDO_IDLE)
+		teredo_peer_remove(peer);	/* CL-P-03, RL-TX-08 */
+	else
+		teredo_peer_schedule(peer, TEREDO_IDLE - idle);
+}
+
+static void teredo_wheel_work(struct work_struct *work)
+{
+	struct teredo_dev *t = container_of(to_delayed_work(work),
+					    struct teredo_dev, wheel_work);
+	unsigned int slot, n = 0;
+	struct teredo_peer *peer;
+	u32 now = teredo_tick();
+
+	spin_lock_bh(&t->lock);
+	while ((s32)(now - t->wheel_tick) >= 0) {
+		slot = t->wheel_tick % TEREDO_WHEEL_SIZE;
+		while (!hlist_empty(&t->wheel[slot])) {
+			peer = hlist_entry(t->wheel[slot].first,
+					   struct teredo_peer, wheel);
+			hlist_del_init(&peer->wheel);
+			/* keeps the peer, whoever removes it now */
+			rcu_read_lock();
+			spin_unlock(&t->lock);
+			teredo_peer_deadline(peer);
+			rcu_read_unlock();
+			if (++n % TEREDO_WHEEL_BATCH == 0) {
+				local_bh_enable();
+				cond_resched();
+				local_bh_disable();
+			}
+			spin_lock(&t->lock);
+		}
+		__clear_bit(slot, t->wheel_busy);
+		t->wheel_tick++;
+	}
+
+	t->wheel_on = false;
+	slot = t->wheel_tick % TEREDO_WHEEL_SIZE;
+	n = find_next_bit(t->wheel_busy, TEREDO_WHEEL_SIZE, slot);
+	if (n == TEREDO_WHEEL_SIZE)
+		n = find_first_bit(t->wheel_busy, TEREDO_WHEEL_SIZE);
+	if (n < TEREDO_WHEEL_SIZE)
+		teredo_wheel_arm(t, t->wheel_tick +
+				 (n - slot) % TEREDO_WHEEL_SIZE);
+	spin_unlock_bh(&t->lock);
+}
+
+static bool teredo_peer_idle(const struct teredo_peer *peer)
+{
+	u32 now = jiffies;
+
+	return now - READ_ONCE(peer->last_rx) >= TEREDO_VALIDITY &&
+	       now - READ_ONCE(peer->last_tx) >= TEREDO_VALIDITY;
+}
+
+/*
+ * The least useful peer (CL-P-02): untrusted with nothing waiting, untrusted,
+ * trusted but idle. Never a trusted one in use.
+ */
+static struct teredo_peer *teredo_peer_victim(struct teredo_dev *t)
+{
+	struct teredo_peer *peer, *next, *victim;
+	int n = 0;
+
+	lockdep_assert_held(&t->lock);
+	victim = list_first_entry_or_null(&t->untrusted, struct teredo_peer,
+					  lru);
+	list_for_each_entry(peer, &t->untrusted, lru) {
+		if (!(teredo_path(peer).flags & TEREDO_PEER_SEARCH))
+			return peer;
+		if (++n == TEREDO_EVICT_SCAN)
+			break;
+	}
+	if (victim)
+		return victim;
+	list_for_each_entry_safe(peer, next, &t->trusted, lru) {
+		if (teredo_peer_idle(peer))
+			return peer;
+		list_move_tail(&peer->lru, &t->trusted);
+		if (++n >= TEREDO_EVICT_SCAN)
+			break;
+	}
+	return NULL;
+}
+
+/* Make room for one more. RCU. Return: false if nobody can be spared. */
+static bool teredo_peer_evict(struct teredo_dev *t)
+{
+	struct teredo_peer *victim;
+
+	spin_lock_bh(&t->lock);
+	victim = teredo_peer_victim(t);
+	spin_unlock_bh(&t->lock);
+	if (!victim)
+		return false;
+	teredo_count(t, TEREDO_A_STATS_PEER_EVICTED);
+	teredo_peer_remove(victim);
+	return true;
+}
+
+/* Room in the device's table and in the quota of the underlay's netns */
+static bool teredo_peer_room(struct teredo_dev *t, u32 max_peers)
+{
+	struct teredo_net *tn = t->quota;
+
+	if (READ_ONCE(t->n_peers) >= max_peers && !teredo_peer_evict(t))
+		return false;
+	if (atomic_inc_return(&tn->n_peers) <= READ_ONCE(tn->max_peers))
+		return true;
+	if (teredo_peer_evict(t))
+		return true;		/* took over the victim's place */
+	atomic_dec(&tn->n_peers);
+	return false;
+}
+
+/**
+ * teredo_peer_make - make an untrusted entry (CL-B-01, C-13)
+ * @t: the device
+ * @cfg: its configuration
+ * @addr: address of the peer; the caller has checked it
+ * @by_rx: a received packet is the cause: its rate is limited (CL-P-09)
+ *
+ * RCU, BH disabled.
+ *
+ * Return: the peer (perhaps another context's), or NULL if a limit is
+ * reached.
+ */
+struct teredo_peer *teredo_peer_make(struct teredo_dev *t,
+				     const struct teredo_config *cfg,
+				     const struct in6_addr *addr, bool by_rx)
+{
+	struct teredo_peer *peer, *old;
+	u32 now = jiffies;
+
+	if (by_rx && !teredo_bucket_take(t, &t->peer_bucket, cfg->peer_rate))
+		return NULL;
+	if (!teredo_peer_room(t, cfg->max_peers))
+		return NULL;
+	peer = kmem_cache_zalloc(teredo_peer_cache, GFP_ATOMIC | __GFP_NOWARN);
+	if (!peer)
+		goto err_room;
+
+	peer->addr = *addr;
+	peer->t = t;
+	if (!teredo_has_prefix(addr, cfg->prefix))
+		peer->path.flags = TEREDO_PEER_NATIVE;
+	peer->last_rx = now - TEREDO_VALIDITY;
+	peer->last_tx = now - TEREDO_VALIDITY;
+	spin_lock_init(&peer->lock);
+	INIT_HLIST_NODE(&peer->wheel);
+	INIT_LIST_HEAD(&peer->lru);
+
+	/* visible in table and list at once, or in none */
+	spin_lock_bh(&t->lock);
+	old = rhashtable_lookup_get_insert_fast(&t->peers, &peer->node,
+						teredo_peer_params);
+	if (!old) {
+		list_add_tail(&peer->lru, &t->untrusted);
+		WRITE_ONCE(t->n_peers, t->n_peers + 1);
+	}
+	spin_unlock_bh(&t->lock);
+	if (!old) {
+		teredo_peer_schedule(peer, TEREDO_IDLE);
+		return peer;
+	}
+
+	kmem_cache_free(teredo_peer_cache, peer);
+	peer = IS_ERR(old) ? NULL : old;
+err_room:
+	atomic_dec(&t->quota->n_peers);
+	return peer;
+}
+
+static void teredo_peer_free(struct rcu_head *rcu)
+{
+	struct teredo_peer *peer = container_of(rcu, struct teredo_peer, rcu);
+
+	dst_release(rcu_dereference_protected(peer->dst, true));
+	kmem_cache_free(teredo_peer_cache, peer);
+}
+
+/**
+ * teredo_peer_remove - remove a peer (CL-P-08)
+ * @peer: the peer, kept by RCU
+ *
+ * Drops what waits for it. May be called twice. RCU; BH may be enabled.
+ */
+void teredo_peer_remove(struct teredo_peer *peer)
+{
+	struct teredo_search *s;
+	struct teredo_dev *t = peer->t;
+
+	spin_lock_bh(&peer->lock);
+	if (peer->dead) {
+		spin_unlock_bh(&peer->lock);
+		return;
+	}
+	peer->dead = true;
+	s = peer->search;
+	peer->search = NULL;
+	spin_unlock_bh(&peer->lock);
+
+	spin_lock_bh(&t->lock);
+	list_del_init(&peer->lru);
+	hlist_del_init(&peer->wheel);
+	WRITE_ONCE(t->n_peers, t->n_peers - 1);
+	spin_unlock_bh(&t->lock);
+
+	rhashtable_remove_fast(&t->peers, &peer->node, teredo_peer_params);
+	atomic_dec(&t->quota->n_peers);
+	if (s)
+		teredo_search_free(t, s, -1);
+	call_rcu(&peer->rcu, teredo_peer_free);
+}
+
+/**
+ * teredo_peer_rank - set how hard a peer is to evict
+ * @peer: the peer
+ * @trusted: it has proved its endpoint
+ *
+ * BH disabled; peer->lock may be held.
+ */
+void teredo_peer_rank(struct teredo_peer *peer, bool trusted)
+{
+	struct teredo_dev *t = peer->t;
+
+	spin_lock(&t->lock);
+	if (!list_empty(&peer->lru))
+		list_move_tail(&peer->lru,
+			       trusted ? &t->trusted : &t->untrusted);
+	spin_unlock(&t->lock);
+}
+
+/**
+ * teredo_peers_shrink - remove peers until no more than a number are left
+ * @t: the device
+ * @max: how many may stay
+ *
+ * The least useful go first, but go they do. Process context.
+ */
+void teredo_peers_shrink(struct teredo_dev *t, u32 max)
+{
+	struct teredo_peer *peer;
+
+	while (READ_ONCE(t->n_peers) > max) {
+		rcu_read_lock();
+		spin_lock_bh(&t->lock);
+		peer = teredo_peer_victim(t);
+		if (!peer)
+			peer = list_first_entry_or_null(&t->trusted,
+							struct teredo_peer,
+							lru);
+		spin_unlock_bh(&t->lock);
+		if (peer)
+			teredo_peer_remove(peer);
+		rcu_read_unlock();
+		cond_resched();
+	}
+}
+
+/**
+ * teredo_peers_start - what peers need while the device is up
+ * @t: the device
+ *
+ * RTNL, may sleep.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int teredo_peers_start(struct teredo_dev *t)
+{
+	t->wheel = kvcalloc(TEREDO_WHEEL_SIZE, sizeof(*t->wheel), GFP_KERNEL);
+	t->wheel_busy = bitmap_zalloc(TEREDO_WHEEL_SIZE, GFP_KERNEL);
+	t->server_buckets = kvcalloc(TEREDO_HASH_SIZE,
+				     sizeof(*t->server_buckets), GFP_KERNEL);
+	t->replies = kvcalloc(TEREDO_HASH_SIZE, sizeof(*t->replies),
+			      GFP_KERNEL);
+	if (!t->wheel || !t->wheel_busy || !t->server_buckets || !t->replies) {
+		teredo_peers_stop(t);
+		return -ENOMEM;
+	}
+	t->wheel_on = false;
+	return 0;
+}
+
+/**
+ * teredo_peers_stop - the reverse of teredo_peers_start()
+ * @t: the device; no packet is in it any more
+ *
+ * RTNL, may sleep.
+ */
+void teredo_peers_stop(struct teredo_dev *t)
+{
+	teredo_peers_shrink(t, 0);
+	cancel_delayed_work_sync(&t->wheel_work);
+	kvfree(t->wheel);
+	bitmap_free(t->wheel_busy);
+	kvfree(t->server_buckets);
+	kvfree(t->replies);
+	t->wheel = NULL;
+	t->wheel_busy = NULL;
+	t->server_buckets = NULL;
+	t->replies = NULL;
+}
+
+/**
+ * teredo_peers_init - the empty table of a new device
+ * @t: the device
+ *
+ * Return: 0 or a negative errno.
+ */
+int teredo_peers_init(struct teredo_dev *t)
+{
+	spin_lock_init(&t->lock);
+	spin_lock_init(&t->limit_lock);
+	INIT_LIST_HEAD(&t->untrusted);
+	INIT_LIST_HEAD(&t->trusted);
+	INIT_DELAYED_WORK(&t->wheel_work, teredo_wheel_work);
+	get_random_bytes(&t->hash_seed, sizeof(t->hash_seed));
+	return rhashtable_init(&t->peers, &teredo_peer_params);
+}
+
+/**
+ * teredo_peers_uninit - the reverse of teredo_peers_init()
+ * @t: the device, stopped
+ */
+void teredo_peers_uninit(struct teredo_dev *t)
+{
+	rhashtable_destroy(&t->peers);
+}
+
+int teredo_peer_cache_init(void)
+{
+	teredo_peer_cache = KMEM_CACHE(teredo_peer, SLAB_HWCACHE_ALIGN);
+	return teredo_peer_cache ? 0 : -ENOMEM;
+}
+
+/* Waits for the peers that RCU still keeps */
+void teredo_peer_cache_exit(void)
+{
+	rcu_barrier();
+	kmem_cache_destroy(teredo_peer_cache);
+}

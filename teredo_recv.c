@@ -1,0 +1,658 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Teredo: from a UDP datagram to an IPv6 packet
+ *
+ * The steps in their order: merge (GRO), find the headers, take the trailers
+ * off, check source and destination, find the peer, deliver. A relay's and a
+ * client's rules follow the rows RL-RX and CL-RX; a server's are in
+ * teredo_server.c. Nothing is learned from a packet before all its checks
+ * have passed (COM-03). teredo_encap_rcv() at the end strings the steps
+ * together.
+ */
+#include <linux/icmpv6.h>
+#include <linux/ipv6.h>
+#include <net/addrconf.h>
+#include <net/gro.h>
+#include <net/inet_ecn.h>
+#include <net/ip_tunnels.h>
+#include <net/ipv6.h>
+#include <net/ndisc.h>
+#include <net/udp.h>
+
+#include "teredo.h"
+
+#define TEREDO_TRAILERS_MAX	32	/* more are taken for malformed */
+
+/**
+ * teredo_gro_receive - merge plain IPv6 packets in the socket (COM-07)
+ * @sk: our socket
+ * @head: packets held
+ * @skb: datagram, pulled to its UDP payload
+ *
+ * Anything with a header in front or a trailer behind is passed singly. UDP
+ * has compared the ports and IPv4 the addresses, TOS and TTL: one mapping.
+ *
+ * Return: the packet to be flushed, or NULL.
+ */
+struct sk_buff *teredo_gro_receive(struct sock *sk, struct list_head *head,
+				   struct sk_buff *skb)
+{
+	const struct teredo_dev *t = rcu_dereference_sk_user_data(sk);
+	unsigned int off = skb_gro_offset(skb);
+	const struct packet_offload *ptype;
+	struct sk_buff *pp = NULL;
+	const struct ipv6hdr *ip6;
+
+	ip6 = skb_gro_header(skb, off + sizeof(*ip6), off);
+	if (!ip6 || ip6->version != 6 || !t ||
+	    sizeof(*ip6) + ntohs(ip6->payload_len) != skb_gro_len(skb) ||
+	    !(READ_ONCE(t->dev->features) & NETIF_F_GRO))
+		goto flush;
+	ptype = gro_find_receive_by_type(htons(ETH_P_IPV6));
+	if (!ptype)
+		goto flush;
+	return call_gro_receive(ptype->callbacks.gro_receive, head, skb);
+
+flush:
+	NAPI_GRO_CB(skb)->flush = 1;
+	return pp;
+}
+
+/**
+ * teredo_gro_complete - finish what teredo_gro_receive() merged
+ * @sk: our socket
+ * @skb: the merged packet
+ * @nhoff: offset of the inner IPv6 header
+ *
+ * Return: 0, or a negative errno.
+ */
+int teredo_gro_complete(struct sock *sk, struct sk_buff *skb, int nhoff)
+{
+	const struct packet_offload *ptype;
+
+	ptype = gro_find_complete_by_type(htons(ETH_P_IPV6));
+	if (!ptype)
+		return -ENOENT;
+	skb_set_inner_mac_header(skb, nhoff);
+	return ptype->callbacks.gro_complete(skb, nhoff);
+}
+
+/**
+ * teredo_drop - drop a received packet
+ * @t: the device
+ * @skb: the packet
+ * @stat: counter of the cause, TEREDO_A_STATS_...
+ * @reason: the nearest of the core's reasons
+ */
+void teredo_drop(struct teredo_dev *t, struct sk_buff *skb, unsigned int stat,
+		 enum skb_drop_reason reason)
+{
+	teredo_count(t, stat);
+	dev_core_stats_rx_dropped_inc(t->dev);
+	kfree_skb_reason(skb, reason);
+}
+
+/* Find the headers (E-01 to E-05); what they say is readable afterwards */
+static unsigned int teredo_rcv_parse(struct sk_buff *skb,
+				     struct teredo_parsed *p)
+{
+	unsigned int hlen = sizeof(struct udphdr);
+	unsigned int len = skb->len - hlen;
+	const u8 *data;
+
+	if (likely(pskb_may_pull(skb, hlen + sizeof(struct ipv6hdr)))) {
+		data = skb->data + hlen;
+		if (likely(data[0] >> 4 == 6)) {
+			p->auth = -1;
+			p->origin = -1;
+			p->ip6 = 0;
+			if (unlikely(len < 40 + (data[4] << 8) + data[5]))
+				return TEREDO_A_STATS_RX_LENGTH;
+			return 0;
+		}
+	}
+
+	len = min_t(unsigned int, skb->len, hlen + TEREDO_MAX_HDRS);
+	if (!pskb_may_pull(skb, len))
+		return TEREDO_A_STATS_RX_NO_MEMORY;
+	switch (teredo_parse_headers(p, skb->data + hlen, len - hlen,
+				     skb->len - hlen)) {
+	case TEREDO_PARSE_OK:
+		return 0;
+	case TEREDO_PARSE_VERSION:
+		return TEREDO_A_STATS_RX_VERSION;
+	case TEREDO_PARSE_LENGTH:
+		return TEREDO_A_STATS_RX_LENGTH;
+	case TEREDO_PARSE_HEADER:
+		return TEREDO_A_STATS_RX_HEADER;
+	case TEREDO_PARSE_SHORT:
+		break;
+	}
+	return TEREDO_A_STATS_RX_SHORT;
+}
+
+static struct ipv6hdr *teredo_rcv_ip6(const struct sk_buff *skb,
+				      unsigned int hlen)
+{
+	return (struct ipv6hdr *)(skb->data + hlen);
+}
+
+/* Does one of the trailers ask for a drop (T-01, T-02)? */
+static bool teredo_trailers_refuse(const struct sk_buff *skb, unsigned int off)
+{
+	u8 buf[2];
+	const u8 *tlv;
+	int n;
+
+	for (n = 0; n < TEREDO_TRAILERS_MAX; n++) {
+		tlv = skb_header_pointer(skb, off, sizeof(buf), buf);
+		if (!tlv || off + sizeof(buf) + tlv[1] > skb->len)
+			return false;
+		if ((tlv[0] & 0xc0) == 0x40)
+			return true;
+		off += sizeof(buf) + tlv[1];
+	}
+	return false;
+}
+
+/*
+ * Cut off what follows the IPv6 packet (COM-02). A merged packet has nothing
+ * there, and its length may be more than its header can say.
+ */
+static unsigned int teredo_rcv_trim(struct sk_buff *skb, unsigned int hlen,
+				    bool client)
+{
+	unsigned int end;
+
+	if (skb_is_gso(skb))
+		return 0;
+	end = hlen + sizeof(struct ipv6hdr) +
+	      ntohs(teredo_rcv_ip6(skb, hlen)->payload_len);
+	if (likely(end == skb->len))
+		return 0;
+	if (client && teredo_trailers_refuse(skb, end))
+		return TEREDO_A_STATS_RX_TRAILER;
+	if (pskb_trim_rcsum(skb, end))
+		return TEREDO_A_STATS_RX_NO_MEMORY;
+	return 0;
+}
+
+/* ICMPv6 type of the packet, or -1 if it is something else */
+static int teredo_rcv_icmp6_type(struct sk_buff *skb, unsigned int hlen)
+{
+	if (teredo_rcv_ip6(skb, hlen)->nexthdr != IPPROTO_ICMPV6)
+		return -1;
+	if (!pskb_may_pull(skb, hlen + sizeof(struct ipv6hdr) +
+				sizeof(struct icmp6hdr)))
+		return -1;
+	return skb->data[hlen + sizeof(struct ipv6hdr)];
+}
+
+static bool teredo_icmp6_is_nd(int type)
+{
+	return type >= NDISC_ROUTER_SOLICITATION && type <= NDISC_REDIRECT;
+}
+
+/*
+ * Addresses that no packet in the tunnel may carry (COM-06). A link-local
+ * source is left to the caller.
+ */
+static bool teredo_rcv_martian(const struct ipv6hdr *ip6)
+{
+	int type;
+
+	if (likely((ip6->saddr.s6_addr[0] & 0xe0) == 0x20 &&
+		   (ip6->daddr.s6_addr[0] & 0xe0) == 0x20))
+		return false;
+	type = ipv6_addr_type(&ip6->saddr);
+	if (!(type & IPV6_ADDR_UNICAST) ||
+	    type & (IPV6_ADDR_LOOPBACK | IPV6_ADDR_MAPPED))
+		return true;
+	type = ipv6_addr_type(&ip6->daddr);
+	return !(type & IPV6_ADDR_UNICAST) ||
+	       type & (IPV6_ADDR_LOOPBACK | IPV6_ADDR_MAPPED);
+}
+
+/* A packet was accepted from the endpoint of this peer */
+static void teredo_rcv_account(struct teredo_dev *t, struct teredo_peer *peer,
+			       struct teredo_ep from)
+{
+	u32 now = jiffies, last = READ_ONCE(peer->last_rx);
+
+	if (last != now) {
+		WRITE_ONCE(peer->last_rx, now);
+		if (now - last >= HZ && t->replies)
+			teredo_reply_heard(t, from);	/* CL-B-05 */
+	}
+	WRITE_ONCE(peer->rx_packets, peer->rx_packets + 1);
+	if (unlikely(!peer->ever_rx))
+		peer->ever_rx = true;
+}
+
+static bool teredo_path_is(union teredo_path path, struct teredo_ep from)
+{
+	return path.state == TEREDO_PEER_TRUSTED &&
+	       teredo_ep_equal(teredo_path_ep(path), from);
+}
+
+static void teredo_rcv_bubble(struct teredo_dev *t, struct sk_buff *skb)
+{
+	teredo_count(t, TEREDO_A_STATS_RX_BUBBLES);
+	consume_skb(skb);		/* COM-04 */
+}
+
+/**
+ * teredo_decap - make an IPv6 packet of the tunnel device out of a datagram
+ * @t: the device
+ * @skb: datagram, its data at the UDP header, its network header the outer
+ *	 one; consumed on failure
+ * @hlen: octets in front of the IPv6 header
+ *
+ * Softirq, RCU.
+ *
+ * Return: true, or false if the packet was dropped.
+ */
+bool teredo_decap(struct teredo_dev *t, struct sk_buff *skb, unsigned int hlen)
+{
+	unsigned int outer = skb_network_header(skb) - skb->head;
+	struct net_device *dev = t->dev;
+
+	if (unlikely(iptunnel_pull_header(skb, hlen, htons(ETH_P_IPV6),
+					  !net_eq(dev_net(skb->dev),
+						  dev_net(dev))))) {
+		teredo_drop(t, skb, TEREDO_A_STATS_RX_NO_MEMORY,
+			    SKB_DROP_REASON_NOMEM);
+		return false;
+	}
+	skb_reset_mac_header(skb);
+	skb_reset_network_header(skb);
+	if (unlikely(IP_ECN_decapsulate((struct iphdr *)(skb->head + outer),
+					skb) > 1)) {	/* TUN-07 */
+		teredo_drop(t, skb, TEREDO_A_STATS_RX_ECN,
+			    SKB_DROP_REASON_NOT_SPECIFIED);
+		return false;
+	}
+	skb->dev = dev;
+	return true;
+}
+
+/**
+ * teredo_netif_rx - hand a packet to the IPv6 stack
+ * @t: the device
+ * @skb: what teredo_decap() made; consumed
+ *
+ * The socket has merged what can be merged: gro_cells would only add its
+ * cost. The backlog keeps the stack shallow. Any context.
+ */
+void teredo_netif_rx(struct teredo_dev *t, struct sk_buff *skb)
+{
+	unsigned int len = skb->len;
+
+	if (likely(netif_rx(skb) == NET_RX_SUCCESS))
+		dev_sw_netstats_rx_add(t->dev, len);
+	else
+		dev_core_stats_rx_dropped_inc(t->dev);
+}
+
+/* Both in one; as teredo_decap(), but @skb is consumed in any case */
+void teredo_deliver(struct teredo_dev *t, struct sk_buff *skb,
+		    unsigned int hlen)
+{
+	if (likely(teredo_decap(t, skb, hlen)))
+		teredo_netif_rx(t, skb);
+}
+
+/* Does the relay forward to this destination (RL-RX-06)? */
+static bool teredo_serves(const struct teredo_config *cfg,
+			  const struct in6_addr *daddr)
+{
+	int i;
+
+	if (!cfg->n_serve)
+		return !(ipv6_addr_type(daddr) & IPV6_ADDR_LINKLOCAL);
+	for (i = 0; i < cfg->n_serve; i++)
+		if (ipv6_prefix_equal(daddr, &cfg->serve[i].addr,
+				      cfg->serve[i].len))
+			return true;
+	return false;
+}
+
+/* A Teredo source that proved its mapping, but has no entry (CL-RX-10) */
+static struct teredo_peer *teredo_rcv_new_peer(struct teredo_dev *t,
+					       const struct teredo_config *cfg,
+					       struct net *net,
+					       const struct in6_addr *saddr,
+					       unsigned int *stat)
+{
+	struct teredo_peer *peer;
+
+	if (!teredo_addr_valid(saddr, cfg->private_ok) ||
+	    inet_addr_type(net, teredo_mapped(saddr).addr) != RTN_UNICAST) {
+		*stat = TEREDO_A_STATS_RX_NOT_GLOBAL;	/* SEC-17 */
+		return NULL;
+	}
+	peer = teredo_peer_make(t, cfg, saddr, true);
+	if (!peer)
+		*stat = TEREDO_A_STATS_PEER_LIMIT;
+	return peer;
+}
+
+/* Relay and host-relay, RL-RX and HR. Consumes @skb. */
+static void teredo_rcv_relay(struct teredo_dev *t,
+			     const struct teredo_config *cfg, struct sock *sk,
+			     struct sk_buff *skb, const struct teredo_parsed *p)
+{
+	unsigned int hlen = sizeof(struct udphdr);
+	enum skb_drop_reason reason = SKB_DROP_REASON_NOT_SPECIFIED;
+	const struct ipv6hdr *ip6;
+	struct teredo_peer *peer;
+	union teredo_path path;
+	struct teredo_ep from;
+	unsigned int stat;
+
+	stat = TEREDO_A_STATS_RX_HEADER;		/* RL-RX-01 */
+	if (unlikely(p->ip6))
+		goto drop;
+	stat = teredo_rcv_trim(skb, hlen, false);
+	if (unlikely(stat))
+		goto drop;
+
+	ip6 = teredo_rcv_ip6(skb, hlen);
+	from.addr = ip_hdr(skb)->saddr;
+	from.port = udp_hdr(skb)->source;
+	if (unlikely(!teredo_has_prefix(&ip6->saddr, cfg->prefix))) {
+		stat = ipv6_addr_type(&ip6->saddr) & IPV6_ADDR_LINKLOCAL ?
+			TEREDO_A_STATS_RX_LINKLOCAL :
+			TEREDO_A_STATS_RX_BAD_MAPPING;
+		goto drop;
+	}
+	stat = TEREDO_A_STATS_RX_BAD_MAPPING;		/* RL-RX-02 */
+	if (unlikely(!teredo_ep_equal(teredo_mapped(&ip6->saddr), from)))
+		goto drop;
+
+	/* what is wrong with the destination must not keep a path open */
+	if (!teredo_is_bubble(ip6)) {
+		stat = TEREDO_A_STATS_RX_MARTIAN6;
+		if (unlikely(teredo_rcv_martian(ip6)))
+			goto drop;
+		stat = TEREDO_A_STATS_RX_LOOP;		/* RL-RX-07 */
+		if (unlikely(teredo_has_prefix(&ip6->daddr, cfg->prefix)))
+			goto drop;
+		stat = TEREDO_A_STATS_RX_NOT_SERVED;
+		if (unlikely(!teredo_serves(cfg, &ip6->daddr)))
+			goto drop;
+		if (cfg->mode == TEREDO_MODE_HOST_RELAY &&
+		    !ipv6_chk_addr(dev_net(t->dev), &ip6->daddr, NULL, 0))
+			goto drop;			/* HR-04 */
+		stat = TEREDO_A_STATS_RX_LOOP6324;
+		if (unlikely(teredo_embeds_own_v4(sock_net(sk), &ip6->daddr)))
+			goto drop;
+		stat = TEREDO_A_STATS_RX_ND;
+		if (unlikely(teredo_icmp6_is_nd(teredo_rcv_icmp6_type(skb,
+								      hlen))))
+			goto drop;
+		ip6 = teredo_rcv_ip6(skb, hlen);
+	}
+
+	peer = teredo_peer_find(t, &ip6->saddr);
+	if (unlikely(!peer)) {
+		stat = TEREDO_A_STATS_RX_UNKNOWN;	/* RL-RX-03 */
+		if (!cfg->accept_unknown)
+			goto drop;
+		peer = teredo_rcv_new_peer(t, cfg, sock_net(sk), &ip6->saddr,
+					   &stat);
+		if (!peer)
+			goto drop;
+	}
+	path = teredo_path(peer);
+	teredo_rcv_account(t, peer, from);
+	if (unlikely(!teredo_path_is(path, from) ||
+		     path.flags & TEREDO_PEER_SEARCH))
+		teredo_peer_heard(peer, from);		/* RL-RX-04 */
+	if (unlikely(teredo_is_bubble(ip6)))
+		teredo_rcv_bubble(t, skb);		/* RL-RX-05 */
+	else
+		teredo_deliver(t, skb, hlen);
+	return;
+
+drop:
+	teredo_drop(t, skb, stat, reason);
+}
+
+/*
+ * A packet with an origin indication, or a bubble, from the own server
+ * (CL-RX-05, CL-RX-07). Consumes @skb.
+ */
+static void teredo_rcv_relayed(struct teredo_dev *t,
+			       const struct teredo_config *cfg,
+			       const struct teredo_qual *q, struct net *net,
+			       struct sk_buff *skb,
+			       const struct teredo_parsed *p)
+{
+	unsigned int hlen = sizeof(struct udphdr) + p->ip6;
+	const struct ipv6hdr *ip6 = teredo_rcv_ip6(skb, hlen);
+	const struct teredo_origin_hdr *oh;
+	struct teredo_ep origin = {};
+	unsigned int stat;
+	int type;
+
+	if (p->origin >= 0) {
+		oh = (void *)(skb->data + sizeof(struct udphdr) + p->origin);
+		origin.addr = ~oh->addr;
+		origin.port = ~oh->port;
+	}
+	stat = TEREDO_A_STATS_RX_BAD_MAPPING;
+	if (teredo_has_prefix(&ip6->saddr, cfg->prefix)) {
+		if (p->origin < 0)
+			origin = teredo_mapped(&ip6->saddr);
+		else if (!teredo_ep_equal(teredo_mapped(&ip6->saddr), origin))
+			goto drop;
+	}
+	stat = TEREDO_A_STATS_RX_ORIGIN;
+	if (!origin.port)
+		goto drop;
+
+	if (teredo_is_bubble(ip6)) {
+		stat = teredo_ipv4_sendable(cfg, net, origin.addr);
+		if (stat)
+			goto drop;
+		teredo_bubble_reply(t, cfg, q, &ip6->saddr, origin);
+		teredo_rcv_bubble(t, skb);
+		return;
+	}
+	stat = TEREDO_A_STATS_RX_LINKLOCAL;
+	if (ipv6_addr_type(&ip6->saddr) & IPV6_ADDR_LINKLOCAL)
+		goto drop;
+	stat = TEREDO_A_STATS_RX_TYPE;
+	type = teredo_rcv_icmp6_type(skb, hlen);
+	if (type < 0)
+		goto drop;
+	stat = TEREDO_A_STATS_RX_ND;
+	if (teredo_icmp6_is_nd(type))
+		goto drop;
+	teredo_deliver(t, skb, hlen);
+	return;
+
+drop:
+	teredo_drop(t, skb, stat, SKB_DROP_REASON_NOT_SPECIFIED);
+}
+
+/*
+ * A native source without a trusted path from there (CL-RX-09, CL-RX-16 to
+ * CL-RX-19). Consumes @skb.
+ */
+static void teredo_rcv_unproven(struct teredo_dev *t,
+				const struct teredo_config *cfg,
+				const struct teredo_qual *q,
+				struct teredo_peer *peer, struct sk_buff *skb,
+				unsigned int hlen, struct teredo_ep from)
+{
+	int type = teredo_rcv_icmp6_type(skb, hlen);
+
+	if (type == ICMPV6_ECHO_REPLY && peer &&
+	    teredo_test_reply(peer, skb, hlen, from)) {
+		consume_skb(skb);
+		return;
+	}
+	if (type >= 0 && !(type & ICMPV6_INFOMSG_MASK) &&
+	    teredo_test_error(q, peer, skb, hlen)) {
+		teredo_deliver(t, skb, hlen);
+		return;
+	}
+	if (teredo_decap(t, skb, hlen))
+		teredo_test_held(t, cfg, peer, skb, from);
+}
+
+/* Client, CL-RX. Consumes @skb. */
+static void teredo_rcv_client(struct teredo_dev *t,
+			      const struct teredo_config *cfg, struct sock *sk,
+			      struct sk_buff *skb,
+			      const struct teredo_parsed *p)
+{
+	const struct teredo_qual *q = rcu_dereference(t->qual);
+	unsigned int hlen = sizeof(struct udphdr) + p->ip6;
+	__be32 primary, secondary;
+	bool from_primary;
+	const struct ipv6hdr *ip6;
+	struct teredo_peer *peer;
+	union teredo_path path;
+	struct teredo_ep from;
+	unsigned int stat;
+	bool from_server;
+	int type;
+
+	from.addr = ip_hdr(skb)->saddr;
+	from.port = udp_hdr(skb)->source;
+	teredo_servers(t, q, &primary, &secondary);
+	from_primary = from.port == htons(TEREDO_UDP_PORT) &&
+		       from.addr == primary;
+	from_server = from_primary ||
+		      (from.port == htons(TEREDO_UDP_PORT) &&
+		       from.addr == secondary);
+
+	type = teredo_rcv_icmp6_type(skb, hlen);
+	if (unlikely(type == NDISC_ROUTER_ADVERTISEMENT)) {	/* CL-RX-01 */
+		if (from_server) {
+			teredo_ctrl_recv(t, skb);
+			consume_skb(skb);
+			return;
+		}
+		stat = TEREDO_A_STATS_RX_RA_SOURCE;
+		goto drop;
+	}
+	stat = TEREDO_A_STATS_RX_DOWN;			/* COM-08 */
+	if (unlikely(!q))
+		goto drop;
+	stat = TEREDO_A_STATS_RX_HEADER;		/* E-07 */
+	if (unlikely(p->auth >= 0))
+		goto drop;
+	stat = TEREDO_A_STATS_RX_ORIGIN;		/* SEC-06 */
+	if (unlikely(p->origin >= 0 && !from_server))
+		goto drop;
+	stat = teredo_rcv_trim(skb, hlen, true);
+	if (unlikely(stat))
+		goto drop;
+
+	ip6 = teredo_rcv_ip6(skb, hlen);
+	stat = TEREDO_A_STATS_RX_MARTIAN6;
+	if (unlikely(teredo_rcv_martian(ip6)))
+		goto drop;
+	stat = TEREDO_A_STATS_RX_NOT_MINE;		/* CL-RX-02 */
+	if (unlikely(!ipv6_addr_equal(&ip6->daddr, &q->addr)))
+		goto drop;
+	stat = TEREDO_A_STATS_RX_SELF;			/* CL-RX-03 */
+	if (unlikely(teredo_has_prefix(&ip6->saddr, cfg->prefix) &&
+		     teredo_ep_equal(teredo_mapped(&ip6->saddr), q->mapped)))
+		goto drop;
+	if (unlikely(p->origin >= 0 ||
+		     (from_primary && teredo_is_bubble(ip6)))) {
+		teredo_rcv_relayed(t, cfg, q, sock_net(sk), skb, p);
+		return;
+	}
+	if (unlikely((ip6->saddr.s6_addr[0] & 0xe0) != 0x20)) {
+		stat = TEREDO_A_STATS_RX_LINKLOCAL;	/* CL-RX-22 */
+		if (ipv6_addr_type(&ip6->saddr) & IPV6_ADDR_LINKLOCAL)
+			goto drop;
+	}
+	stat = TEREDO_A_STATS_RX_ND;			/* COM-05 */
+	if (unlikely(teredo_icmp6_is_nd(type)))
+		goto drop;
+
+	peer = teredo_peer_find(t, &ip6->saddr);
+	if (likely(peer)) {
+		path = teredo_path(peer);
+		if (likely(teredo_path_is(path, from)))
+			goto accept;			/* CL-RX-08 */
+	}
+	if (!teredo_has_prefix(&ip6->saddr, cfg->prefix)) {
+		stat = TEREDO_A_STATS_RX_UNTRUSTED;
+		if (teredo_is_bubble(ip6))
+			goto drop;
+		teredo_rcv_unproven(t, cfg, q, peer, skb, hlen, from);
+		return;
+	}
+	stat = TEREDO_A_STATS_RX_BAD_MAPPING;		/* CL-RX-15 */
+	if (!teredo_ep_equal(teredo_mapped(&ip6->saddr), from))
+		goto drop;
+	if (!peer) {					/* CL-RX-10 */
+		peer = teredo_rcv_new_peer(t, cfg, sock_net(sk), &ip6->saddr,
+					   &stat);
+		if (!peer)
+			goto drop;
+	}
+	path = teredo_path(peer);
+
+accept:
+	teredo_rcv_account(t, peer, from);
+	if (unlikely(!teredo_path_is(path, from) ||
+		     path.flags & TEREDO_PEER_SEARCH))
+		teredo_peer_heard(peer, from);
+	if (unlikely(teredo_is_bubble(ip6)))
+		teredo_rcv_bubble(t, skb);
+	else
+		teredo_deliver(t, skb, hlen);
+	return;
+
+drop:
+	teredo_drop(t, skb, stat, SKB_DROP_REASON_NOT_SPECIFIED);
+}
+
+/**
+ * teredo_encap_rcv - a datagram for one of our sockets
+ * @sk: the socket
+ * @skb: the datagram, its data at the UDP header; checksum verified; consumed
+ *
+ * Softirq, RCU.
+ *
+ * Return: 0
+ */
+int teredo_encap_rcv(struct sock *sk, struct sk_buff *skb)
+{
+	struct teredo_dev *t = rcu_dereference_sk_user_data(sk);
+	const struct teredo_config *cfg;
+	struct teredo_parsed p;
+	unsigned int stat;
+
+	if (unlikely(!t)) {
+		kfree_skb_reason(skb, SKB_DROP_REASON_NO_SOCKET);
+		return 0;
+	}
+	if (unlikely(!netif_running(t->dev))) {
+		teredo_drop(t, skb, TEREDO_A_STATS_RX_DOWN,
+			    SKB_DROP_REASON_DEV_READY);
+		return 0;
+	}
+	stat = teredo_rcv_parse(skb, &p);
+	if (unlikely(stat)) {
+		teredo_drop(t, skb, stat, SKB_DROP_REASON_NOT_SPECIFIED);
+		return 0;
+	}
+	cfg = rcu_dereference(t->cfg);
+	if (cfg->mode == TEREDO_MODE_CLIENT)
+		teredo_rcv_client(t, cfg, sk, skb, &p);
+	else if (cfg->mode == TEREDO_MODE_SERVER)
+		teredo_server_rcv(t, sk, skb, &p);
+	else
+		teredo_rcv_relay(t, cfg, sk, skb, &p);
+	return 0;
+}
