@@ -13,29 +13,17 @@ JSON+='"server":"65.54.227.142","flags":"0x14e4","cone":false,'
 JSON+='"port":54110,"client":"203.219.21.70","notes":[]}'
 
 err=$(mktemp)
-trap 'rm -f "$err"' EXIT
-
-check()
-{
-	local what=$1
-
-	shift
-	if "$@"; then
-		ktap_test_pass "$what"
-	else
-		ktap_test_fail "$what"
-	fi
-}
+defer rm -f "$err"
 
 golden_json()
 {
-	[ "$(teredoctl -j decode $ADDR)" = "$JSON" ] &&
-		[ "$(teredoctl decode $ADDR -j)" = "$JSON" ]
+	[ "$(teredoctl -j decode "$ADDR")" = "$JSON" ] &&
+		[ "$(teredoctl decode "$ADDR" -j)" = "$JSON" ]
 }
 
 golden_text()
 {
-	diff -u - <(teredoctl decode $ADDR) <<-END
+	diff -u - <(teredoctl decode "$ADDR") <<-END
 		address  $ADDR
 		prefix   2001::/32
 		server   65.54.227.142
@@ -145,7 +133,7 @@ refused()
 
 	shift
 	out=$(teredoctl "$@" 2>"$err") || status=$?
-	[ $status -eq 2 ] && [ -z "$out" ] && grep -qF -- "$word" "$err" &&
+	[ "$status" -eq 2 ] && [ -z "$out" ] && grep -qF -- "$word" "$err" &&
 		return
 	echo "# teredoctl $*: status $status, $out$(cat "$err")"
 	return 1
@@ -180,34 +168,37 @@ bad_input()
 		refused twice encode $s $c $s || fail=1
 		refused '"ttl"' encode $s $c ttl 3 || fail=1
 		refused value encode $s client || fail=1
-		refused help -x decode $ADDR || fail=1
+		refused help -x decode "$ADDR" || fail=1
 	}
-	return $fail
+	return "$fail"
 }
 
 version()
 {
-	teredoctl --version | grep -qx "teredoctl $(<"$(dirname "$0")/../VERSION")"
+	local version
+
+	version=$(<"$(dirname "$0")/../VERSION")
+	[ "$(teredoctl --version)" = "teredoctl $version" ]
 }
 
 no_space()
 {
 	local status=0
 
-	teredoctl decode $ADDR 2>"$err" >/dev/full || status=$?
-	[ $status -eq 1 ] && grep -q "No space left" "$err"
+	teredoctl decode "$ADDR" 2>"$err" >/dev/full || status=$?
+	[ "$status" -eq 1 ] && grep -q "No space left" "$err"
 }
 
 ktap_print_header
 ktap_set_plan 10
-check "seed address as JSON, -j before and after the verb" golden_json
-check "seed address as text, each part of the flags" golden_text
-check "encode is the inverse of decode" golden_encode
-check "30 random addresses, judged by Python's ipaddress" round_trips
-check "notes on what is remarkable" all_notes
-check "another service prefix" other_prefix
-check "bad input exits 2 with a message that names it" bad_input
-check "--help" eval 'teredoctl --help | grep -q "decode ADDR"'
-check "--version is the one of the sources" version
-check "no space for the output exits 1" no_space
+ktap_test_result "seed address as JSON, -j before and after" golden_json
+ktap_test_result "seed address as text, each part of the flags" golden_text
+ktap_test_result "encode is the inverse of decode" golden_encode
+ktap_test_result "30 random addresses, judged by Python's ipaddress" round_trips
+ktap_test_result "notes on what is remarkable" all_notes
+ktap_test_result "another service prefix" other_prefix
+ktap_test_result "bad input exits 2 with a message that names it" bad_input
+ktap_test_result "--help" eval 'teredoctl --help | grep -q "decode ADDR"'
+ktap_test_result "--version is the one of the sources" version
+ktap_test_result "no space for the output exits 1" no_space
 ktap_finished
