@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Runs tests inside the VM, several side by side, and counts what they
-# report. selftests/TESTS lists them, one a line, with words after the name:
+# report. selftests/TESTS lists them, one a line, with words after the name
+# (with -x: selftests/TESTS.host, on the host, one after the other):
 #   alone      runs with no other test beside it
 #   bare       in the VM's own namespaces (and alone)
 #   time=N     seconds it may take, instead of 120 (four times that when slow)
@@ -16,11 +17,13 @@ usage()
 	echo "usage: run.sh [-j JOBS] [-o DIR] [NAME]..."
 	echo "  -j JOBS  tests side by side, default 3"
 	echo "  -o DIR   keeps each test's output there"
+	echo "  -x       the tests that run on the host"
 }
 
-jobs=3 logs=''
-while getopts j:o:h option; do
+jobs=3 logs='' host='' list=selftests/TESTS
+while getopts j:o:xh option; do
 	case $option in
+	x) host=yes list=selftests/TESTS.host ;;
 	j) jobs=$OPTARG ;;
 	o) logs=$OPTARG ;;
 	h) usage; exit ;;
@@ -63,7 +66,7 @@ listed()
 				continue
 		fi
 		echo "$name $words"
-	done <selftests/TESTS
+	done <"$list"
 }
 
 # A test's own network, process and mount namespaces: what it leaves behind
@@ -113,11 +116,12 @@ run_one()
 		esac
 	done
 	[[ $slow == yes ]] && limit=$((limit * 4))
-	echo "teredo-run: $file starts" >/dev/kmsg
+	[[ $host ]] && how=''
+	[[ $host ]] || echo "teredo-run: $file starts" >/dev/kmsg
 	# shellcheck disable=SC2086	# nothing or one word
 	$how timeout -k 10 "$limit" "./$file" >"$log" 2>&1 </dev/null ||
 		status=$?
-	if [[ ! $how ]]; then
+	if [[ ! $how && ! $host ]]; then
 		left_behind >>"$log" || status=100
 	fi
 	echo "$status $((SECONDS - began))" >"$log.status"
@@ -169,7 +173,7 @@ report()
 	sed 's/^/    /' "$log"
 	if ((bad)); then
 		echo "not ok $number $name # $seconds s${why:+, $why}"
-		dmesg | tail -n 15 | sed 's/^/# /'
+		[[ $host ]] || dmesg | tail -n 15 | sed 's/^/# /'
 	elif ((ok == 0)); then
 		echo "ok $number $name # SKIP $seconds s"
 	else
@@ -182,6 +186,7 @@ unloads()
 {
 	local tries
 
+	[[ ! $host ]] || return
 	for ((tries = 0; tries < 100; tries++)); do
 		[[ -d /sys/module/teredo ]] || return 0
 		modprobe -r teredo 2>/dev/null && return 0
@@ -195,14 +200,13 @@ unloads()
 mapfile -t lines < <(listed "$@")
 for name; do
 	[[ " ${lines[*]} " == *" $name "* ]] || {
-		echo "run.sh: no test '$name' in selftests/TESTS" >&2
+		echo "run.sh: no test '$name' in $list" >&2
 		exit 2
 	}
 done
 
-ktap_lines=${#lines[@]}
 echo "TAP version 13"
-echo "1..$ktap_lines"
+echo "1..${#lines[@]}"
 
 declare -A running=()
 reap()
@@ -220,7 +224,7 @@ for line in "${lines[@]}"; do
 	if ! file=$(file_of "$name"); then
 		echo "not ok $((number += 1)) $name # no such program"
 		failed+=1
-	elif [[ " $words " == *" alone "* || " $words " == *" bare "* ]]; then
+	elif [[ $host || " $words " == *" alone "* || " $words " == *" bare "* ]]; then
 		alone+=("$line")
 	else
 		((${#running[@]} < jobs)) || reap

@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# check.sh [-s SUITE] [-d] [NAME...]: all tests, or those named: the ones
+# inside the VM in one boot, then the ones of the VM itself. Its last line
+# counts them all.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+
+suite=bookworm debug=''
+while getopts s:d option; do
+	case $option in
+	s) suite=$OPTARG ;;
+	d) debug=-d ;;
+	*) echo "usage: check.sh [-s SUITE] [-d] [NAME...]" >&2; exit 2 ;;
+	esac
+done
+shift $((OPTIND - 1))
+
+declare -i passed=0 failed=0 skipped=0
+logs=build/logs-$suite${debug:+-debug}
+mkdir -p "$logs"
+
+# of LIST: the names in it that are asked for. Words after the name say of a
+# host test that it belongs to the debug kernel.
+of()
+{
+	awk -v asked="$*" -v debug="$debug" '
+	BEGIN {
+		list = ARGV[1]
+		n = split(asked, names, " ")
+		for (i = 2; i <= n; i++)
+			want[names[i]] = 1
+	}
+	/^#/ || !NF { next }
+	n > 1 { if ($1 in want) print $1; next }
+	FILENAME ~ /host/ && ($2 == "debug") != (debug != "") { next }
+	{ print $1 }' "$1"
+}
+
+mapfile -t inside < <(of selftests/TESTS "$@")
+mapfile -t outside < <(of selftests/TESTS.host "$@")
+for name; do
+	[[ " ${inside[*]} ${outside[*]} " == *" $name "* ]] || {
+		echo "check.sh: there is no test '$name'" >&2
+		exit 2
+	}
+done
+
+# Reads a run's output: passes it on but for the line that counts, which is
+# added to ours.
+add_up()
+{
+	local line counts=''
+
+	while IFS= read -r line; do
+		if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
+			counts=("${BASH_REMATCH[@]:1}")
+		else
+			printf '%s\n' "$line"
+		fi
+	done
+	passed+=${counts[0]:-0} failed+=${counts[1]:-0} skipped+=${counts[2]:-0}
+	[[ ${counts[*]} ]]
+}
+
+# a fault that no test's line stands for
+fault()
+{
+	echo "not ok - $*"
+	failed+=1
+}
+
+in_vm()
+{
+	local status before=$failed
+
+	exec {output}< <(
+		selftests/vm.sh -s "$suite" $debug -t "${VM_LIMIT:-3600}" \
+			-w "$logs" -- selftests/run.sh -o "$PWD/$logs" \
+			"${inside[@]}" 2>&1
+		echo $? >"$logs/status"
+	)
+	add_up <&"$output" || fault "the VM's run did not come to its end"
+	exec {output}<&-
+	status=$(<"$logs/status")
+	if ((status == 99)); then
+		fault "kernel log or unloading"
+	elif ((status && failed == before)); then
+		fault "the VM's run ended with status $status"
+	fi
+}
+
+on_host()
+{
+	local name=$1 status
+
+	echo "# on the host: $name"
+	exec {output}< <(
+		selftests/run.sh -x -o "$logs" "$name" 2>&1
+		echo $? >"$logs/status"
+	)
+	add_up <&"$output" || fault "$name did not come to its end"
+	exec {output}<&-
+}
+
+((${#inside[@]})) && in_vm
+for name in "${outside[@]}"; do
+	on_host "$name"
+done
+
+echo "$passed passed, $failed failed, $skipped skipped"
+((failed == 0))
