@@ -349,6 +349,13 @@ static int teredo_check_client(const struct teredo_config *cfg,
 	return teredo_refuse(extack, teredo_culprit(data, type), msg, -EINVAL);
 }
 
+/* Could this be an address of this host, if only in a private network? */
+static bool teredo_unicast(__be32 addr)
+{
+	return ntohl(addr) >> 24 && !ipv4_is_loopback(addr) &&
+	       !ipv4_is_multicast(addr) && !ipv4_is_lbcast(addr);
+}
+
 /* Refuses what is wrong by itself, whatever the network may look like. */
 static int teredo_config_check(const struct teredo_config *cfg,
 			       struct nlattr *data[],
@@ -366,10 +373,7 @@ static int teredo_config_check(const struct teredo_config *cfg,
 		return teredo_refuse(extack, data[IFLA_TEREDO_TOS],
 				     "tos: neither 1 nor a multiple of 4",
 				     -EINVAL);
-	if (cfg->local && (ipv4_is_zeronet(cfg->local) ||
-			   ipv4_is_loopback(cfg->local) ||
-			   ipv4_is_multicast(cfg->local) ||
-			   ipv4_is_lbcast(cfg->local)))
+	if (cfg->local && !teredo_unicast(cfg->local))
 		return teredo_refuse(extack, data[IFLA_TEREDO_LOCAL],
 				     "local: not a unicast address", -EINVAL);
 	switch (cfg->mode) {
