@@ -1,0 +1,9 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# A server keeps its limits, and nobody starves.
+# shellcheck source-path=SCRIPTDIR source=server_net.sh
+. "$(dirname "$0")/server_net.sh"
+
+server_setup
+server_run rate
