@@ -35,7 +35,7 @@ sources()
 
 module_sources()
 {
-	sources Kbuild compat include ':(glob)*.[ch]'
+	sources Kbuild VERSION compat include ':(glob)*.[ch]'
 }
 
 tools_sources()

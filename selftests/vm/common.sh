@@ -64,6 +64,19 @@ locked()
 	) 9>"$lock"
 }
 
+# forget_unused NAME: removes what the cache holds under NAME-HASH and nobody
+# has asked for in three days; another copy of the repository may still ask
+forget_unused()
+{
+	local old
+
+	find "$cache" -mindepth 2 -maxdepth 2 -path "$cache/$1-????????????/used" \
+		-mtime +2 -printf '%h\n' |
+	while read -r old; do
+		as_root rm -rf "$old"
+	done
+}
+
 # logged FILE COMMAND...: output goes to FILE and is shown if it fails
 logged()
 {

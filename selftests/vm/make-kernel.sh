@@ -54,10 +54,9 @@ make_kernel()
 	logged "$cache/kernel.log" as_root bash -euo pipefail -c \
 		"$(declare -f compile); compile \"\$@\"" - "$tree" "$tarball"
 	mv "$dir.new" "$dir"
-	for old in "$cache"/kernel-????????????; do
-		[[ $old == "$dir" ]] || rm -rf "$old"
-	done
+	forget_unused kernel
 }
 
 [[ -d $dir ]] || locked kernel make_kernel
+touch "$dir/used"
 echo "$dir"

@@ -11,8 +11,9 @@ set -euo pipefail
 
 suite=$1
 base=${suite%-backports}
+# the number is for changes of this script that change what it makes
 key=$(hash_of "$vm_dir/packages" "$vm_dir/packages.$suite" "$vm_dir/root-hook" \
-	"$0" "$suite")
+	"1 $suite")
 dir=$cache/root-$suite-$key
 
 # A kernel from backports is asked for by name, everything else is not.
@@ -76,11 +77,9 @@ make_root()
 	make_image
 	mv "$dir.new"/tree/boot/vm/* "$dir.new"/
 	mv "$dir.new" "$dir"
-	# older contents of the same suite are of no more use
-	for old in "$cache/root-$suite"-????????????; do
-		[[ $old == "$dir" ]] || as_root rm -rf "$old"
-	done
+	forget_unused "root-$suite"
 }
 
 [[ -d $dir ]] || locked "root-$suite" make_root
+touch "$dir/used"
 echo "$dir"
