@@ -57,66 +57,71 @@ for line in sys.stdin:
         map(ipaddress.ip_address, (server, client))), line'
 }
 
+# random_quad VARIABLE
 random_quad()
 {
-	echo $((RANDOM % 256)).$((RANDOM % 256)).$((RANDOM % 256)).$((
-		RANDOM % 256))
+	printf -v "$1" %d.%d.%d.%d $((RANDOM % 256)) $((RANDOM % 256)) \
+		$((RANDOM % 256)) $((RANDOM % 256))
 }
 
 # decode and encode are inverse for any value of each part
 round_trips()
 {
-	local server client port flags addr json lines='' i
+	local server client port flags cone addr json expected lines='' i
 
-	for ((i = 0; i < 30; i++)); do
-		server=$(random_quad)
-		client=$(random_quad)
+	for ((i = 0; i < 20; i++)); do
+		random_quad server
+		random_quad client
 		port=$((RANDOM * 2 + 1))
-		flags=$(printf 0x%04x $((RANDOM * 2 + RANDOM % 2)))
+		printf -v flags 0x%04x $((RANDOM * 2 + RANDOM % 2))
+		cone=$( ((flags & 0x8000)) && echo true || echo false)
 		addr=$(teredoctl encode flags "$flags" server "$server" \
 			client "$client:$port") || return 1
+		expected="{\"address\":\"$addr\",\"prefix\":\"2001::/32\","
+		expected+="\"server\":\"$server\",\"flags\":\"$flags\","
+		expected+="\"cone\":$cone,\"port\":$port,"
+		expected+="\"client\":\"$client\",\"notes\":["
 		json=$(teredoctl -j decode "$addr") || return 1
-		jq -e --arg s "$server" --arg c "$client" --arg f "$flags" \
-			--argjson p "$port" '.server == $s and .client == $c
-			and .flags == $f and .port == $p
-			and .prefix == "2001::/32"' <<<"$json" >"$err" || {
-				echo "# $addr $json"
-				return 1
-			}
+		[[ $json == "$expected"* ]] || {
+			echo "# $json, not $expected"
+			return 1
+		}
 		lines+="$addr $server $client"$'\n'
 	done
 	judge <<<"${lines%$'\n'}"
 }
 
-# notes FLAGS SERVER CLIENT WORD...: a note about each WORD, in that order
+# notes ADDRESS WORD...: a note for each WORD, its subject, in that order
 notes()
 {
-	local addr
+	local line found=''
 
-	addr=$(teredoctl encode flags "$1" server "$2" client "$3") || return 1
-	shift 3
-	teredoctl -j decode "$addr" |
-		jq -e --arg words "$*" '[.notes[] | split(" ") |
-			if .[0] == "the" then .[1] else .[0] end] |
-			join(" ") == $words' >"$err"
+	while read -ra line; do
+		[[ ${line[0]} == note ]] || continue
+		[[ ${line[1]} == the ]] && unset 'line[1]'
+		found+=" ${line[*]:1:1}"
+	done < <(teredoctl decode "$1")
+	[[ $found == " ${*:2}" || $found == "${*:2}" ]] && return
+	echo "# $1: notes on$found, not ${*:2}"
+	return 1
 }
 
 all_notes()
 {
-	notes 0 65.54.227.142 203.219.21.70:1 &&
-	notes 0 10.0.0.1 203.219.21.70:1 server &&
-	notes 0 65.54.227.142 192.168.1.2:1 client &&
-	notes 0x8000 65.54.227.142 203.219.21.70:1 C &&
-	notes 0x4000 65.54.227.142 203.219.21.70:1 z &&
-	notes 0x0200 65.54.227.142 203.219.21.70:1 U &&
-	notes 0x0100 65.54.227.142 203.219.21.70:1 U &&
-	notes 0xffff 0.0.0.0 224.0.0.253:1 server client C z U &&
-	teredoctl decode 2001:0:4136:e38e:0:ffff:3424:eab9 |
-		grep -q '^note     the port is 0' &&
-	teredoctl decode 2001:db8:4136:e38e::1 |
-		grep -q '^note     not in 2001::/32' &&
-	teredoctl -j decode 2001:0:4136:e38e:8000:1:3424:eab9 |
-		jq -e .cone >/dev/null
+	local bad=0
+
+	notes 2001:0:4136:e38e:14e4:2ca1:3424:eab9 || bad=1
+	notes 2001:0:a00:1:0:2ca1:3424:eab9 server || bad=1
+	notes 2001:0:4136:e38e:0:2ca1:3f57:fefd client || bad=1
+	notes 2001:0:4136:e38e:0:ffff:3424:eab9 port || bad=1
+	notes 2001:0:4136:e38e:8000:2ca1:3424:eab9 C || bad=1
+	notes 2001:0:4136:e38e:4000:2ca1:3424:eab9 z || bad=1
+	notes 2001:0:4136:e38e:200:2ca1:3424:eab9 U || bad=1
+	notes 2001:0:4136:e38e:100:2ca1:3424:eab9 U || bad=1
+	notes 2001:db8:4136:e38e:0:2ca1:3424:eab9 not || bad=1
+	notes 2001:db8::ffff:ffff:ffff:ffff not server client port C z U ||
+		bad=1
+	return "$bad"
 }
 
 other_prefix()
@@ -133,9 +138,8 @@ refused()
 
 	shift
 	out=$(teredoctl "$@" 2>"$err") || status=$?
-	[ "$status" -eq 2 ] && [ -z "$out" ] && grep -qF -- "$word" "$err" &&
-		return
-	echo "# teredoctl $*: status $status, $out$(cat "$err")"
+	[[ $status -eq 2 && -z $out && $(<"$err") == *"$word"* ]] && return
+	echo "# teredoctl $*: status $status, $out$(<"$err")"
 	return 1
 }
 
@@ -194,7 +198,7 @@ ktap_set_plan 10
 ktap_test_result "seed address as JSON, -j before and after" golden_json
 ktap_test_result "seed address as text, each part of the flags" golden_text
 ktap_test_result "encode is the inverse of decode" golden_encode
-ktap_test_result "30 random addresses, judged by Python's ipaddress" round_trips
+ktap_test_result "20 random addresses, judged by Python's ipaddress" round_trips
 ktap_test_result "notes on what is remarkable" all_notes
 ktap_test_result "another service prefix" other_prefix
 ktap_test_result "bad input exits 2 with a message that names it" bad_input
