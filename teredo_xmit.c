@@ -328,6 +328,21 @@ static struct rtable *teredo_peer_route(struct teredo_peer *peer,
 }
 
 /*
+ * An inner checksum that is left to the device makes the outer one final
+ * (local checksum offload). A NAT on this machine would see the pending mark
+ * and update the outer one as if it were pending too: it would be wrong from
+ * there on. So it is not left pending where a NAT is likely. A GSO packet's
+ * outer checksum is pending itself.
+ */
+static bool teredo_csum_early(const struct teredo_config *cfg,
+			      const struct sk_buff *skb, __be32 saddr)
+{
+	return skb->ip_summed == CHECKSUM_PARTIAL && !skb_is_gso(skb) &&
+	       (cfg->mode == TEREDO_MODE_CLIENT ||
+		cfg->nat == TEREDO_SWITCH_ON || teredo_ipv4_private(saddr));
+}
+
+/*
  * Encapsulate and send. @skb->data is the UDP payload, its network header the
  * IPv6 packet in it; @rt stays the caller's. Consumes @skb. RCU, BH disabled.
  */
@@ -358,6 +373,11 @@ static int teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 				rt->dst.header_len + TEREDO_HLEN);
 	if (unlikely(err))
 		goto nomem;
+	if (teredo_csum_early(cfg, skb, saddr)) {
+		err = skb_checksum_help(skb);
+		if (unlikely(err))
+			goto nomem;
+	}
 	err = udp_tunnel_handle_offloads(skb, true);
 	if (unlikely(err))
 		goto nomem;
