@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash source-path=SCRIPTDIR source=lib.sh
+#
+# A small Internet of network namespaces for the tests and the demo
+#
+#   host --- eth0 |                | eth0 --- NAT lan --- eth0 host
+#                 | CORE: ip4, ip6 |
+#   host --- eth0 |  (two bridges) | eth6 --- IPv6-only host
+#
+# Every host has an address of its own on the one IPv4 segment, /32 with a
+# default route on-link: nothing but its own NAT stands between two of them.
+# The addresses look public, since Teredo refuses others, and never leave the
+# namespaces.
+
+. "$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/lib.sh"
+
+# What is where, unless a test says otherwise
+# shellcheck disable=SC2034	# for the tests
+readonly SERVER4=65.54.227.142 SERVER4_2=65.54.227.143 RELAY4=204.152.184.7 \
+	NAT_A4=203.219.21.70 NAT_B4=84.16.227.9 NATIVE6=2620:0:2d0::10 \
+	RELAY6=2620:0:2d0::7 NET6=2620:0:2d0::/48
+
+# topo_core: the segment that everything is attached to
+topo_core()
+{
+	local bridge
+
+	setup_ns CORE || return
+	for bridge in ip4 ip6; do
+		ip -n "$CORE" link add "$bridge" type bridge
+		ip -n "$CORE" link set "$bridge" up
+	done
+}
+
+# topo_attach NAMESPACE DEVICE BRIDGE [NAMESPACE OF THE BRIDGE]
+topo_attach()
+{
+	local ns=$1 dev=$2 bridge=$3 at=${4:-$CORE} port
+
+	port=p$(printf '%08x' $((SRANDOM)))
+	ip link add "$dev" netns "$ns" type veth peer name "$port" netns "$at"
+	ip -n "$at" link set "$port" master "$bridge" up
+	ip -n "$ns" link set "$dev" up
+}
+
+# topo_host4 NAMESPACE ADDRESS...: a host on the IPv4 Internet
+topo_host4()
+{
+	local ns=$1 address
+
+	shift
+	topo_attach "$ns" eth0 ip4
+	for address; do
+		ip -n "$ns" addr add "$address/32" dev eth0
+	done
+	ip -n "$ns" route add default dev eth0
+}
+
+# topo_host6 NAMESPACE ADDRESS: a host on the IPv6 Internet; its way to
+# Teredo clients is the relay RELAY6
+topo_host6()
+{
+	topo_attach "$1" eth6 ip6
+	ip -n "$1" addr add "$2/48" dev eth6 nodad
+	[[ $2 == "$RELAY6" ]] ||
+		ip -n "$1" route add 2001::/32 via "$RELAY6"
+}
+
+# topo_nat NAMESPACE ADDRESS NET KIND: a NAT between ADDRESS and the private
+# network NET (192.168.1, say). Kinds by RFC 4787 and RFC 4380:
+#   cone        one mapping, everybody may send to it; for the host NET.2
+#   restricted  one mapping, filtered by address and port
+#   symmetric   a mapping for each destination, at random
+# KIND/input lets what nobody asked for reach the NAT's own input chain, as
+# home routers do that reject it, in place of dropping it early.
+topo_nat()
+{
+	local ns=$1 address=$2 net=$3 kind=${4%/*} input=''
+
+	[[ $4 != */input ]] || input=yes
+	topo_attach "$ns" wan ip4
+	ip -n "$ns" addr add "$address/32" dev wan
+	ip -n "$ns" route add default dev wan
+	ip -n "$ns" link add lan type bridge
+	ip -n "$ns" addr add "$net.1/24" dev lan
+	ip -n "$ns" link set lan up
+	ip netns exec "$ns" sysctl -qw net.ipv4.ip_forward=1
+	{
+		echo "table ip nat {"
+		echo "chain out { type nat hook postrouting priority srcnat;"
+		case $kind in
+		symmetric) echo "oifname wan masquerade fully-random" ;;
+		*) echo "oifname wan masquerade" ;;
+		esac
+		echo "}"
+		if [[ $kind == cone ]]; then
+			echo "chain in { type nat hook prerouting priority dstnat;"
+			echo "iifname wan udp dport 1024-65535 dnat to $net.2"
+			echo "}"
+		fi
+		echo "}"
+		[[ $input ]] || echo "table ip filter { chain in {
+			type filter hook input priority filter;
+			iifname wan ct state new drop
+			}
+			}"
+	} | ip netns exec "$ns" nft -f -
+}
+
+# topo_behind HOST NAT NET NUMBER: a host behind a NAT
+topo_behind()
+{
+	topo_attach "$1" eth0 lan "$2"
+	ip -n "$1" addr add "$3.$4/24" dev eth0
+	ip -n "$1" route add default via "$3.1"
+}
+
+# teredo_add NAMESPACE WORD...: a device teredo0 of this kind, up
+teredo_add()
+{
+	local ns=$1
+
+	shift
+	ip -n "$ns" link add teredo0 type teredo "$@" &&
+		ip -n "$ns" link set teredo0 up
+}
+
+# teredo_route NAMESPACE [PREFIX]: what a relay routes into its device
+teredo_route()
+{
+	ip -n "$1" route add fe80::1/128 dev teredo0
+	ip -n "$1" route add "${2:-2001::/32}" via fe80::1 dev teredo0
+}
+
+# topo_server NAMESPACE: a server on SERVER4, with native IPv6
+topo_server()
+{
+	topo_host4 "$1" "$SERVER4" "$SERVER4_2"
+	topo_attach "$1" eth6 ip6
+	ip -n "$1" addr add 2620:0:2d0::5/48 dev eth6 nodad
+	ip netns exec "$1" sysctl -qw net.ipv6.conf.all.forwarding=1
+	teredo_add "$1" mode server local "$SERVER4" secondary "$SERVER4_2"
+}
+
+# topo_relay NAMESPACE [WORD]...: a relay on RELAY4 and RELAY6
+topo_relay()
+{
+	local ns=$1
+
+	shift
+	topo_host4 "$ns" "$RELAY4"
+	topo_host6 "$ns" "$RELAY6"
+	ip netns exec "$ns" sysctl -qw net.ipv6.conf.all.forwarding=1
+	teredo_add "$ns" mode relay local "$RELAY4" "$@" &&
+		teredo_route "$ns"
+}
+
+# teredo_status NAMESPACE JQ-FILTER: of teredo0
+teredo_status()
+{
+	ip netns exec "$1" teredoctl -j status teredo0 | jq -r ".[0]$2"
+}
+
+teredo_is()
+{
+	[[ $(teredo_status "$1" "$2") == "$3" ]]
+}
+
+# teredo_count NAMESPACE COUNTER
+teredo_count()
+{
+	teredo_status "$1" ".stats.$2"
+}
+
+# teredo_helper NAMESPACE [LOG]: teredod for teredo0, until the scope ends.
+# Its process is HELPER.
+teredo_helper()
+{
+	ip netns exec "$1" teredod -f teredo0 >"${2:-/dev/null}" 2>&1 &
+	HELPER=$!
+	defer kill_process "$HELPER"
+}
+
+# teredo_qualified NAMESPACE: waits until teredo0 has an address
+teredo_qualified()
+{
+	slowwait 30 teredo_is "$1" .state qualified
+}
+
+# teredo_address NAMESPACE: of the client there
+teredo_address()
+{
+	teredo_status "$1" .address
+}
