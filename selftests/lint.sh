@@ -28,11 +28,12 @@ declare -A checks=(
 	[python]="pyflakes finds nothing in the Python programs"
 	[spec]="netlink spec: yamllint, schema, generated files"
 	[man]="mandoc finds nothing in the manual pages"
+	[rst]="docutils finds nothing in the documentation"
 	[spelling]="codespell finds nothing"
 	[links]="what the documents refer to exists"
 )
 order=(spdx checkpatch netdev kerneldoc build tools uapi format cppcheck
-	shellcheck python spec man spelling links)
+	shellcheck python spec man rst spelling links)
 
 for name; do
 	if [[ ! ${checks[$name]:-} ]]; then
@@ -393,6 +394,17 @@ check_man()
 	mapfile -t pages < <(named '\.[1-8]$')
 	found "${pages[@]}"
 	checker mandoc -T lint -W warning "${pages[@]}"
+}
+
+check_rst()
+{
+	local file status=0
+
+	while read -r file; do
+		checker rst2pseudoxml --report=info --halt=5 --exit-status=2 \
+			"$file" 2>&1 >/dev/null || status=1
+	done < <(named '^Documentation/.*\.rst$')
+	return "$status"
 }
 
 check_spelling()
