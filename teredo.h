@@ -396,6 +396,7 @@ struct teredo_peer *teredo_peer_make(struct teredo_dev *t,
 				     const struct in6_addr *addr, bool by_rx);
 void teredo_peer_remove(struct teredo_peer *peer);
 void teredo_peers_shrink(struct teredo_dev *t, u32 max);
+void teredo_peers_reroute(struct teredo_dev *t);
 void teredo_peer_schedule(struct teredo_peer *peer, u32 wait);
 void teredo_peer_rank(struct teredo_peer *peer, bool trusted);
 bool teredo_bucket_take(struct teredo_dev *t, struct teredo_bucket *b,

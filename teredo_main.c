@@ -440,6 +440,7 @@ static int teredo_changelink(struct net_device *dev, struct nlattr *tb[],
 {
 	struct teredo_dev *t = netdev_priv(dev);
 	struct teredo_config *cfg, *old;
+	bool reroute;
 	int err;
 
 	if (t->net && teredo_config_underlay(data) &&
@@ -460,9 +461,12 @@ static int teredo_changelink(struct net_device *dev, struct nlattr *tb[],
 	}
 	if (cfg->mode != old->mode || cfg->port != old->port)
 		t->port = 0;
+	reroute = cfg->fwmark != old->fwmark;
 	rcu_assign_pointer(t->cfg, cfg);
 	kfree_rcu(old, rcu);
 	teredo_peers_shrink(t, cfg->max_peers);
+	if (reroute)
+		teredo_peers_reroute(t);
 	teredo_dev_notify(t);
 	return 0;
 }

@@ -401,6 +401,33 @@ void teredo_peers_shrink(struct teredo_dev *t, u32 max)
 }
 
 /**
+ * teredo_peers_reroute - forget the peers' routes
+ * @t: the device
+ *
+ * For a change of configuration that the routes depend on. Process context.
+ */
+void teredo_peers_reroute(struct teredo_dev *t)
+{
+	struct rhashtable_iter iter;
+	struct teredo_peer *peer;
+	struct dst_entry *dst;
+
+	rhashtable_walk_enter(&t->peers, &iter);
+	rhashtable_walk_start(&iter);
+	while ((peer = rhashtable_walk_next(&iter))) {
+		if (IS_ERR(peer))	/* resized: some come twice */
+			continue;
+		spin_lock_bh(&peer->lock);
+		dst = rcu_replace_pointer(peer->dst, NULL,
+					  lockdep_is_held(&peer->lock));
+		spin_unlock_bh(&peer->lock);
+		dst_release(dst);
+	}
+	rhashtable_walk_stop(&iter);
+	rhashtable_walk_exit(&iter);
+}
+
+/**
  * teredo_peers_start - what peers need while the device is up
  * @t: the device
  *
