@@ -402,7 +402,7 @@ check_rst()
 
 	while read -r file; do
 		checker rst2pseudoxml --report=info --halt=5 --exit-status=2 \
-			"$file" 2>&1 >/dev/null || status=1
+			"$file" >/dev/null || status=1
 	done < <(named '^Documentation/.*\.rst$')
 	return "$status"
 }

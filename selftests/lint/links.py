@@ -13,7 +13,8 @@ PATH = re.compile(r"(?<![\w/.$~-])((?:%s)/[\w./-]*\w|teredo\w*\.[ch])(?!\w)"
                   % "|".join(TOPS))
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 MAKE = re.compile(r"(?:``?|^[ \t$#]*|sudo )make ([a-z][a-z-]*)", re.M)
-PAGE = re.compile(r"\b((?:teredo\w*|ip-link-teredo))(?:\\fP)?\(([1-8])\)")
+PAGE = re.compile(r"\b(teredo\w*|ip-link-teredo)\(([1-8])\)")
+XREF = re.compile(r"\.Xr (teredo\w*|ip-link-teredo) ([1-8])\b")
 NAME = re.compile(r"\b(?:IFLA_TEREDO|TEREDO_A|TEREDO_CMD)_[A-Z0-9_]+[A-Z0-9]\b")
 
 
@@ -39,7 +40,7 @@ def missing(path, text, targets, pages, names):
     for target in MAKE.findall(text):
         if target not in targets:
             yield "target of make " + target
-    for page in PAGE.findall(text):
+    for page in PAGE.findall(text) + XREF.findall(text):
         if ".".join(page) not in pages:
             yield "manual page %s(%s)" % page
     for name in NAME.findall(text):
