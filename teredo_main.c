@@ -465,8 +465,10 @@ static int teredo_changelink(struct net_device *dev, struct nlattr *tb[],
 	rcu_assign_pointer(t->cfg, cfg);
 	kfree_rcu(old, rcu);
 	teredo_peers_shrink(t, cfg->max_peers);
-	if (reroute)
+	if (reroute) {
+		synchronize_net();	/* the last look-up by the old one */
 		teredo_peers_reroute(t);
+	}
 	teredo_dev_notify(t);
 	return 0;
 }
