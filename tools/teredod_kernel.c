@@ -86,11 +86,9 @@ int teredod_kernel_bind(struct teredod *t)
 	mnl_attr_put_u32(nlh, TEREDO_A_CTRL_IFINDEX, t->ifindex);
 	err = genl_do(g, nlh, NULL, NULL);
 	if (err == -EBUSY)
-		teredod_log(t, LOG_ERR,
-			    "%s has another teredod running on it",
-			    t->link.name);
+		teredod_log(t, LOG_ERR, "another teredod is running on it");
 	else if (err < 0)
-		teredod_log(t, LOG_ERR, "%s: %s", t->link.name, g->error);
+		teredod_log(t, LOG_ERR, "%s", g->error);
 	return err;
 }
 
