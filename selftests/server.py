@@ -36,10 +36,13 @@ class Lab:
         self.tap = wire.Tap()
         print("TAP version 13")
 
+    def ip(self, *words):
+        """ip on the server's host."""
+        subprocess.run(["ip", "-n", self.server, *words], check=True)
+
     def set(self, *words):
         """Change the device."""
-        subprocess.run(["ip", "-n", self.server, "link", "set", "teredo0",
-                        *words], check=True)
+        self.ip("link", "set", "teredo0", *words)
 
     def ask(self, payload, src=CLIENT, dst=SERVER, **fields):
         """Send a datagram: what came back, and the counters that moved.
@@ -194,6 +197,48 @@ def secure(lab):
     lab.advertised("secure off", V2 + V1, V2 + V3 + V4)
 
 
+def by_source(lab):
+    """The source address decides on the route, as with several uplinks."""
+    lab.ip("rule", "add", "from", SECONDARY, "prohibit")
+    lab.refused("no way out for the secondary address", V1, "tx_no_route",
+                dst=OTHER)
+    lab.refused("nor if the primary was asked", rs(CLIENT_LL_CONE),
+                "tx_no_route")
+    lab.advertised("the primary address has one", V1)
+    lab.ip("rule", "del", "from", SECONDARY, "prohibit")
+
+
+def instances(lab):
+    """Two servers on one host share nothing."""
+    primary, secondary, prefix = "65.54.228.142", "65.54.228.143", "2a00:1::"
+    for address in primary, secondary:
+        lab.ip("addr", "add", f"{address}/32", "dev", "eth0")
+    lab.ip("link", "add", "teredo1", "type", "teredo", "mode", "server",
+           "local", primary, "secondary", secondary, "prefix", f"{prefix}/32")
+    lab.ip("link", "set", "teredo1", "up")
+    second = wire.Counters(lab.server, "teredo1")
+
+    def sent(name, payload, wanted, to, counted):
+        lab.sent(f"second instance: {name}", payload, wanted, to,
+                 dst=(primary, PORT), outer=(primary, PORT), counted={})
+        lab.tap.equal(second.moved(), counted,
+                      f"second instance: {name}, counted there alone")
+
+    sent("advertisement", V2 + V1, V2 + V3 + wire.ra(primary, prefix=prefix),
+         CLIENT, {"tx_adverts": 1})
+    packet = bubble(teredo(primary, *CLIENT, prefix=prefix),
+                    teredo(primary, *PEER, prefix=prefix))
+    sent("bubble", packet, V3 + packet, PEER,
+         {"tx_relayed": 1, "rx_bubbles": 1})
+    lab.link.send(bubble(CLIENT_ADDRESS, OWN_PEER), CLIENT, (primary, PORT))
+    got, moved = lab.settle()
+    lab.tap.equal((got, moved, second.moved()),
+                  ([], {}, {"rx_bad_source": 1}),
+                  "second instance: not for the first one's clients")
+    lab.ip("link", "del", "teredo1")
+    lab.advertised("the first instance goes on", V1)
+
+
 def forward(lab):
     packet = bubble(CLIENT_ADDRESS, OWN_PEER)
     lab.forwarded("bubble to an own client: origin indication", packet,
@@ -295,8 +340,10 @@ def refuse(lab):
     lab.refused("origin indication before a bubble", V3 + good, "rx_origin")
 
     for name, packet in (
-            ("UDP inside", ipv6(CLIENT_ADDRESS, OWN_PEER, 17, bytes(16))),
-            ("TCP inside", ipv6(CLIENT_ADDRESS, OWN_PEER, 6, bytes(20))),
+            # to who forgot to look at the next header, these are tests
+            ("UDP inside", ipv6(CLIENT_ADDRESS, OWN_PEER, 17, V6[40:])),
+            ("TCP inside", ipv6(CLIENT_ADDRESS, OWN_PEER, 6,
+                                V6[40:] + bytes(4))),
             ("hop-by-hop options before ICMPv6",
              ipv6(CLIENT_ADDRESS, OWN_PEER, 0,
                   bytes.fromhex("3a00010400000000") + V6[40:])),
@@ -320,9 +367,10 @@ def refuse(lab):
                         icmp6(CLIENT_ADDRESS, dst, kind, body=bytes(20),
                               hop_limit=255), "rx_nd")
     for size in range(8):
-        lab.refused(f"ICMPv6 of {size} octets",
-                    ipv6(CLIENT_ADDRESS, OWN_PEER, 58, V6[40:40 + size]),
-                    "rx_short")
+        packet = ipv6(CLIENT_ADDRESS, OWN_PEER, 58, V6[40:40 + size])
+        lab.refused(f"ICMPv6 of {size} octets", packet, "rx_short")
+        lab.refused(f"ICMPv6 of {size} octets, the rest as trailer",
+                    packet + V6[40 + size:], "rx_short")
     lab.refused("bubble to a native host", bubble(CLIENT_ADDRESS, NATIVE),
                 "rx_type", bubbles=1)
 
@@ -487,7 +535,7 @@ def rate(lab):
 
 
 SUBJECTS = {
-    "rs": (solicited, secure),
+    "rs": (solicited, secure, by_source, instances),
     "forward": (forward,),
     "refuse": (refuse,),
     "malformed": (malformed,),
