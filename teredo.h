@@ -39,8 +39,7 @@
 
 /* Granularity and size of the wheel: 4096 slots of a tenth of a second */
 #define TEREDO_TICK		(HZ / 10)
-#define TEREDO_WHEEL_BITS	12
-#define TEREDO_WHEEL_SIZE	(1 << TEREDO_WHEEL_BITS)
+#define TEREDO_WHEEL_SIZE	4096
 
 /* Counters are numbered by the uapi attributes that carry them */
 #define TEREDO_NR_STATS		(TEREDO_A_STATS_MAX + 1)
@@ -49,7 +48,7 @@ struct teredo_stats {
 	u64 count[TEREDO_NR_STATS];
 };
 
-/**
+/*
  * struct teredo_config - what `ip link` sets
  * @link: ifindex of the underlay device, 0 = by route
  *
@@ -86,7 +85,7 @@ struct teredo_config {
 	struct teredo_prefix serve[TEREDO_SERVE_MAX];
 };
 
-/**
+/*
  * struct teredo_qual - what the helper learned (CL-Q)
  * @addr: Teredo address of this client
  * @mapped: mapped address and port
@@ -131,10 +130,9 @@ struct teredo_reply {
 	unsigned long	first;
 };
 
-#define TEREDO_HASH_BITS	8
-#define TEREDO_HASH_SIZE	(1 << TEREDO_HASH_BITS)
+#define TEREDO_HASH_SIZE	256
 
-/**
+/*
  * struct teredo_dev - private part of the net_device
  * @dev: the device
  * @net: underlay's network namespace, NULL once that is gone; RTNL. It is not
@@ -170,7 +168,7 @@ struct teredo_dev {
 	__be32			server;		/* in use, 0 = configured one */
 	__be32			secondary;
 	u32			helper;		/* netlink port, 0 = none */
-	struct net		*helper_net;
+	struct net		*helper_net;	/* of that port */
 	char			reason[128];
 	struct delayed_work	qual_work;
 	struct teredo_bucket	ctrl_rx;
@@ -180,7 +178,7 @@ struct teredo_dev {
 	spinlock_t		lock;
 	u32			n_peers;
 	struct list_head	untrusted;	/* oldest first */
-	struct list_head	trusted;	/* second chance, oldest first */
+	struct list_head	trusted;	/* the next to be asked first */
 	struct hlist_head	*wheel;
 	unsigned long		*wheel_busy;
 	u32			wheel_tick;	/* next tick to be worked off */
@@ -247,7 +245,7 @@ struct teredo_search {
 	struct teredo_ep	held_from;
 };
 
-/**
+/*
  * struct teredo_peer - a Teredo client or native host that we talk to
  * @node: in teredo_dev.peers, keyed by @addr
  * @addr: IPv6 address, all 128 bits (A-06)
@@ -286,7 +284,7 @@ struct teredo_peer {
 	__be32			saddr;
 	u32			due;
 	struct teredo_dev	*t;
-	spinlock_t		lock;
+	spinlock_t		lock;		/* see @lock */
 	u32			retry;
 	bool			ever_rx;
 	bool			ever_tx;

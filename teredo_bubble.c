@@ -233,7 +233,7 @@ static struct teredo_search *teredo_search_get(struct teredo_peer *peer,
 	*started = false;
 	if (s || peer->dead)
 		return s;
-	s = kzalloc(sizeof(*s), GFP_ATOMIC | __GFP_NOWARN);
+	s = kzalloc_obj(*s, GFP_ATOMIC | __GFP_NOWARN);
 	if (!s)
 		return NULL;
 	__skb_queue_head_init(&s->queue);

@@ -184,8 +184,8 @@ static int teredo_up_check(struct teredo_dev *t,
 	}
 	if (cfg->mode == TEREDO_MODE_SERVER &&
 	    (!cfg->local || !cfg->secondary)) {
-		*why = cfg->local ? "secondary: missing, a server needs two addresses" :
-				    "local: missing, a server needs two addresses";
+		*why = cfg->local ? "secondary: a server needs two addresses" :
+				    "local: a server needs two addresses";
 		return -EDESTADDRREQ;
 	}
 	if (cfg->link && !__dev_get_by_index(t->net, cfg->link)) {
@@ -221,7 +221,6 @@ static void teredo_carrier(struct teredo_dev *t)
 
 static int teredo_open(struct net_device *dev)
 {
-	struct inet6_dev *idev = __in6_dev_get(dev);
 	struct teredo_dev *t = netdev_priv(dev);
 	const struct teredo_config *cfg;
 	int err;
@@ -229,9 +228,6 @@ static int teredo_open(struct net_device *dev)
 	cfg = rtnl_dereference(t->cfg);
 	if (!t->net)
 		return -ENETDOWN;
-	/* no link-local address, no MLD, no solicitations in the tunnel */
-	if (idev)
-		idev->cnf.addr_gen_mode = IN6_ADDR_GEN_MODE_NONE;
 	if (cfg->mode == TEREDO_MODE_CLIENT)
 		netif_dormant_on(dev);
 	else
@@ -329,7 +325,7 @@ static void teredo_get_strings(struct net_device *dev, u32 sset, u8 *data)
 	if (sset != ETH_SS_STATS)
 		return;
 	for (i = TEREDO_A_STATS_PAD + 1; i <= TEREDO_A_STATS_MAX; i++)
-		ethtool_sprintf(&data, "%s", teredo_stat_names[i]);
+		ethtool_puts(&data, teredo_stat_names[i]);
 }
 
 static void teredo_get_ethtool_stats(struct net_device *dev,
@@ -410,7 +406,7 @@ static int teredo_newlink(struct net_device *dev,
 		NL_SET_ERR_MSG(extack, "IPv6 is disabled on this host");
 		return -EAFNOSUPPORT;
 	}
-	cfg = kzalloc(sizeof(*cfg), GFP_KERNEL);
+	cfg = kzalloc_obj(*cfg, GFP_KERNEL);
 	if (!cfg)
 		return -ENOMEM;
 	t->net = rtnl_newlink_link_net(params);
@@ -449,7 +445,7 @@ static int teredo_changelink(struct net_device *dev, struct nlattr *tb[],
 			       "no permission in the underlay's namespace");
 		return -EPERM;
 	}
-	cfg = kzalloc(sizeof(*cfg), GFP_KERNEL);
+	cfg = kzalloc_obj(*cfg, GFP_KERNEL);
 	if (!cfg)
 		return -ENOMEM;
 	old = rtnl_dereference(t->cfg);
@@ -527,6 +523,18 @@ static int teredo_pre_up(struct teredo_dev *t, struct netlink_ext_ack *extack)
 	return err;
 }
 
+/*
+ * The tunnel carries no link-local traffic: no address of that kind, no MLD,
+ * no solicitations. After addrconf's own notifier; also in a new namespace.
+ */
+static void teredo_quiet(struct net_device *dev)
+{
+	struct inet6_dev *idev = __in6_dev_get(dev);
+
+	if (idev)
+		idev->cnf.addr_gen_mode = IN6_ADDR_GEN_MODE_NONE;
+}
+
 /* The underlay's device went up, down or away */
 static void teredo_link_event(const struct net_device *link)
 {
@@ -552,6 +560,9 @@ static int teredo_netdev_event(struct notifier_block *nb, unsigned long event,
 		return NOTIFY_DONE;
 	}
 	switch (event) {
+	case NETDEV_REGISTER:
+		teredo_quiet(dev);
+		break;
 	case NETDEV_PRE_UP:
 		return notifier_from_errno(teredo_pre_up(t,
 					netdev_notifier_info_to_extack(ptr)));
@@ -574,14 +585,14 @@ static struct notifier_block teredo_netdev_notifier = {
 
 /* ---- network namespaces ---- */
 
-static struct ctl_table teredo_sysctls[] = {
+static const struct ctl_table teredo_sysctls[] = {
 	{
 		.procname	= "max_peers",
 		.maxlen		= sizeof(u32),
 		.mode		= 0644,
 		.proc_handler	= proc_douintvec,
 	},
-	{ }
+	{ }		/* for kernels that look for the end */
 };
 
 static int __net_init teredo_net_init(struct net *net)
@@ -597,7 +608,7 @@ static int __net_init teredo_net_init(struct net *net)
 	/* the namespace's owner must not lift the host's limit */
 	if (!net_eq(net, &init_net) && net->user_ns != &init_user_ns)
 		table[0].mode = 0444;
-	tn->sysctl = register_net_sysctl(net, "net/teredo", table);
+	tn->sysctl = register_net_sysctl_sz(net, "net/teredo", table, 1);
 	if (!tn->sysctl) {
 		kfree(table);
 		return -ENOMEM;

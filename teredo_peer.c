@@ -15,7 +15,7 @@
 #include "teredo.h"
 
 #define TEREDO_EVICT_SCAN	32	/* peers looked at for a victim */
-#define TEREDO_WHEEL_BATCH	64	/* peers before a chance to reschedule */
+#define TEREDO_WHEEL_BATCH	64	/* peers before a reschedule */
 /* The longest wait in ticks; what is due later is put off again */
 #define TEREDO_WHEEL_MAX	(TEREDO_WHEEL_SIZE - 2)
 

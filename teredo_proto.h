@@ -28,6 +28,9 @@
 #ifndef __packed
 #define __packed __attribute__((packed))
 #endif
+#ifndef __force
+#define __force
+#endif
 #define cpu_to_be16(x)	((__be16)htons(x))
 #define cpu_to_be32(x)	((__be32)htonl(x))
 #define be16_to_cpu(x)	ntohs((uint16_t)(x))
@@ -112,7 +115,7 @@ static inline struct teredo_ep teredo_mapped(const struct in6_addr *a)
 	const struct teredo_addr *ta = teredo_addr(a);
 	struct teredo_ep ep = {
 		.addr = ~ta->client,
-		.port = (__be16)~ta->port,
+		.port = (__force __be16)~ta->port,
 	};
 
 	return ep;
@@ -144,7 +147,7 @@ static inline void teredo_make_addr(struct in6_addr *a, __be32 prefix,
 		.prefix = prefix,
 		.server = server,
 		.flags = cpu_to_be16(flags),
-		.port = (__be16)~mapped.port,
+		.port = (__force __be16)~mapped.port,
 		.client = ~mapped.addr,
 	};
 
@@ -157,8 +160,8 @@ static inline void teredo_client_linklocal(struct in6_addr *a, bool cone)
 	struct teredo_addr ta = {
 		.prefix = cpu_to_be32(0xfe800000),
 		.flags = cpu_to_be16(cone ? TEREDO_FLAG_CONE : 0),
-		.port = (__be16)~0,
-		.client = (__be32)~0,
+		.port = (__force __be16)~0,
+		.client = (__force __be32)~0,
 	};
 
 	memcpy(a, &ta, sizeof(*a));

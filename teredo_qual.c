@@ -104,7 +104,7 @@ static struct teredo_qual *teredo_qual_parse(struct teredo_dev *t,
 			extack->_msg = needed[i].missing;
 		return ERR_PTR(-EINVAL);
 	}
-	q = kzalloc(sizeof(*q), GFP_KERNEL);
+	q = kzalloc_obj(*q, GFP_KERNEL);
 	if (!q)
 		return ERR_PTR(-ENOMEM);
 
@@ -374,45 +374,25 @@ void teredo_ctrl_release(u32 portid, struct net *net)
 	rcu_read_unlock();
 }
 
-/*
- * The helper, within the rate of control packets. Its namespace is held: it
- * cannot go before the helper's socket in it does, and put_net() ends that.
- */
-static u32 teredo_ctrl_helper(struct teredo_dev *t, struct net **net)
-{
-	u32 portid;
-
-	if (!teredo_bucket_take(t, &t->ctrl_rx, TEREDO_CTRL_RX_RATE))
-		return 0;
-	spin_lock(&t->qual_lock);
-	portid = t->helper;
-	*net = t->helper_net;
-	if (portid && !maybe_get_net(*net))
-		portid = 0;
-	spin_unlock(&t->qual_lock);
-	return portid;
-}
-
 /**
  * teredo_ctrl_recv - a control packet for the helper
  * @t: the device
  * @skb: datagram, its data at the UDP header; stays the caller's
  *
- * Softirq, RCU. Never waits, never queues beyond the helper's socket.
+ * Softirq, RCU. Never waits, never queues beyond the helper's socket. The lock
+ * keeps the helper bound meanwhile, and so its network namespace.
  */
 void teredo_ctrl_recv(struct teredo_dev *t, const struct sk_buff *skb)
 {
-	struct net *net;
-	u32 portid;
-	int err;
+	int err = -ECONNREFUSED;
 
-	portid = teredo_ctrl_helper(t, &net);
-	if (!portid) {
-		teredo_count(t, TEREDO_A_STATS_RX_CTRL_FULL);
-		return;
+	if (teredo_bucket_take(t, &t->ctrl_rx, TEREDO_CTRL_RX_RATE)) {
+		spin_lock(&t->qual_lock);
+		if (t->helper)
+			err = teredo_ctrl_notify(t, t->helper, t->helper_net,
+						 skb);
+		spin_unlock(&t->qual_lock);
 	}
-	err = teredo_ctrl_notify(t, portid, net, skb);
-	put_net(net);
 	teredo_count(t, err ? TEREDO_A_STATS_RX_CTRL_FULL :
 			      TEREDO_A_STATS_RX_CTRL);
 }
@@ -429,14 +409,13 @@ void teredo_ctrl_recv(struct teredo_dev *t, const struct sk_buff *skb)
  */
 void teredo_ctrl_err(struct teredo_dev *t, __be32 server, u8 type, u8 code)
 {
-	struct net *net;
-	u32 portid;
-
-	portid = teredo_ctrl_helper(t, &net);
-	if (!portid)
+	if (!teredo_bucket_take(t, &t->ctrl_rx, TEREDO_CTRL_RX_RATE))
 		return;
-	teredo_ctrl_err_notify(t, portid, net, server, type, code);
-	put_net(net);
+	spin_lock(&t->qual_lock);
+	if (t->helper)
+		teredo_ctrl_err_notify(t, t->helper, t->helper_net, server,
+				       type, code);
+	spin_unlock(&t->qual_lock);
 }
 
 /* May a control packet go there (SEC-31)? */

@@ -120,7 +120,10 @@ static bool teredo_tx_client(struct teredo_dev *t, const struct teredo_qual *q,
 	return true;
 }
 
-/* May a relay send this packet (RL-TX-01, RL-TX-15, RL-TX-16, HR-03, SEC-35)? */
+/*
+ * May a relay send this packet (RL-TX-01, RL-TX-15, RL-TX-16, HR-03, SEC-35)?
+ * Else it is consumed.
+ */
 static bool teredo_tx_relay(struct teredo_dev *t,
 			    const struct teredo_config *cfg, struct sock *sk,
 			    struct sk_buff *skb)

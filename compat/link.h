@@ -5,8 +5,29 @@
 #ifndef _TEREDO_COMPAT_LINK_H
 #define _TEREDO_COMPAT_LINK_H
 
+#include <linux/ethtool.h>
 #include <linux/netdevice.h>
+#include <linux/slab.h>
+#include <net/net_namespace.h>
 #include <net/rtnetlink.h>
+
+#ifndef HAVE_ETHTOOL_PUTS			/* 6.8 */
+static inline void ethtool_puts(u8 **data, const char *str)
+{
+	strscpy(*data, str, ETH_GSTRING_LEN);
+	*data += ETH_GSTRING_LEN;
+}
+#endif
+
+#ifndef kzalloc_obj				/* 7.0 */
+#define kzalloc_obj(obj, gfp)	kzalloc(sizeof(obj), gfp)
+#endif
+
+#ifndef HAVE_SYSCTL_SZ				/* 6.6 */
+/* The old one goes by the empty entry at the end. */
+#define register_net_sysctl_sz(net, path, table, size)	\
+	register_net_sysctl(net, path, table)
+#endif
 
 #ifndef HAVE_DEV_LLTX				/* 6.12 */
 /*

@@ -19,30 +19,30 @@
 enum {
 	IFLA_TEREDO_UNSPEC,
 	IFLA_TEREDO_MODE,		/* u8, enum teredo_mode */
-	IFLA_TEREDO_PREFIX,		/* be32, first 32 bits of the prefix */
+	IFLA_TEREDO_PREFIX,		/* be32, its first 32 bits */
 	IFLA_TEREDO_LOCAL,		/* be32, 0 = by route */
-	IFLA_TEREDO_PORT,		/* be16, absent = server 3544, else random */
-	IFLA_TEREDO_LINK,		/* u32, ifindex of dev in the underlay */
-	IFLA_TEREDO_SERVER,		/* be32, client: 0 = none */
-	IFLA_TEREDO_SECONDARY,		/* be32, client: 0 = server + 1 */
+	IFLA_TEREDO_PORT,		/* be16, absent: by mode */
+	IFLA_TEREDO_LINK,		/* u32, ifindex of dev */
+	IFLA_TEREDO_SERVER,		/* be32, 0 = none */
+	IFLA_TEREDO_SECONDARY,		/* be32, 0 = server + 1 */
 	IFLA_TEREDO_FWMARK,		/* u32 */
-	IFLA_TEREDO_TOS,		/* u8, 1 = inherit DSCP, else a multiple of 4 */
-	IFLA_TEREDO_TTL,		/* u8, 0 = default of the underlay's netns */
+	IFLA_TEREDO_TOS,		/* u8, 1 = inherit */
+	IFLA_TEREDO_TTL,		/* u8, 0 = default */
 	IFLA_TEREDO_ECN,		/* u8, enum teredo_ecn */
 	IFLA_TEREDO_PMTUDISC,		/* u8, 0 or 1 */
 	IFLA_TEREDO_PRIVATE,		/* u8, 0 or 1 */
-	IFLA_TEREDO_MAX_PEERS,		/* u32, 1 to TEREDO_MAX_PEERS */
-	IFLA_TEREDO_QUEUE,		/* u32, packets, 0 to TEREDO_MAX_QUEUE */
+	IFLA_TEREDO_MAX_PEERS,		/* u32, TEREDO_MAX_PEERS */
+	IFLA_TEREDO_QUEUE,		/* u32, packets */
 	IFLA_TEREDO_PEER_RATE,		/* u32, 0 = no limit */
 	IFLA_TEREDO_BUBBLE_RATE,	/* u32, 0 = no limit */
 	IFLA_TEREDO_SERVER_RATE,	/* u32, 0 = no limit */
-	IFLA_TEREDO_SERVE,		/* array of struct teredo_prefix, empty = all */
+	IFLA_TEREDO_SERVE,		/* struct teredo_prefix[] */
 	IFLA_TEREDO_ACCEPT_UNKNOWN,	/* u8, 0 or 1 */
 	IFLA_TEREDO_NAT,		/* u8, enum teredo_switch */
 	IFLA_TEREDO_DISCOVERY,		/* u8, enum teredo_switch */
 	IFLA_TEREDO_LOCAL_STRICT,	/* u8, 0 or 1 */
 	IFLA_TEREDO_RATE,		/* u32, 0 = no limit */
-	IFLA_TEREDO_ICMP_LIMIT,		/* u32, octets of ICMPv6, 8 to 65535 */
+	IFLA_TEREDO_ICMP_LIMIT,		/* u32, octets, 8 to 65535 */
 	IFLA_TEREDO_SECURE,		/* u8, 0 or 1 */
 	__IFLA_TEREDO_MAX
 };
