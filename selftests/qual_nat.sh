@@ -12,7 +12,7 @@ ALL_TESTS="qualifies sets_up no_nat killed stopped"
 qualifies()
 {
 	helper_start "$client"
-	qualified
+	qualified "$client"
 	check_err $? "not qualified"
 	[ "$(part '"\(.server) \(.client) \(.port)"')" = \
 		"$PRIMARY $OUTER 40001" ]
@@ -21,7 +21,7 @@ qualifies()
 	check_fail $? "flags $(part .flags)"
 	[ "$(status .address)" = "$(address)" ]
 	check_err $? "status shows another address"
-	[ "$(status '|"\(.mapped.address):\(.mapped.port)"')" = $OUTER:40001 ]
+	[ "$(status '|"\(.mapped.address):\(.mapped.port)"')" = "$OUTER:40001" ]
 	check_err $? "status shows another mapping"
 	[ "$(status '|"\(.nat) \(.server) \(.secondary)"')" = \
 		"restricted $PRIMARY $SECONDARY" ]
@@ -72,8 +72,8 @@ ping_during()
 	sleep 1
 	"$@"
 	sleep 1
-	kill -INT $pid
-	wait $pid
+	kill -INT "$pid"
+	wait "$pid"
 	awk '/packets transmitted/ { print $1 - $4 }' "$LOGS/ping"
 }
 
@@ -109,7 +109,7 @@ stopped()
 	local status=0
 
 	helper_end TERM || status=$?
-	[ $status = 0 ]
+	[ "$status" = 0 ]
 	check_err $? "exit status $status"
 	nothing_left
 	check_err $? "address or route is left"

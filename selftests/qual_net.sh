@@ -136,8 +136,8 @@ helper_start()
 # helper_end SIGNAL: ends the helper and returns its exit status
 helper_end()
 {
-	kill "-$1" $HELPER
-	wait $HELPER 2>/dev/null
+	kill "-$1" "$HELPER"
+	wait "$HELPER" 2>/dev/null
 }
 
 helper_cleanup()

@@ -37,7 +37,7 @@ primary_silent()
 	helper_start "$client"
 	slowwait 30 state_is offline
 	check_err $? "not offline"
-	kill_process $CAPTURE
+	kill_process "$CAPTURE"
 	gaps=$(spacings "$LOGS/capture")
 	[ "$(wc -w <<<"$gaps")" = 2 ]
 	check_err $? "not three solicitations: gaps $gaps"
@@ -59,7 +59,7 @@ underlay_back()
 	server_mute
 	ip -n "$client" route del default
 	ip -n "$client" route add default via 192.168.7.1 src 192.168.7.2
-	qualified
+	qualified "$client"
 	check_err $? "not qualified"
 	log_helper_test "another route to the server: tried again at once"
 	helper_end TERM
@@ -68,7 +68,7 @@ underlay_back()
 secondary_configured()
 {
 	server_mute "ip daddr $SECONDARY"
-	ip -n "$client" link set teredo0 type teredo secondary $SECONDARY
+	ip -n "$client" link set teredo0 type teredo secondary "$SECONDARY"
 	helper_start "$client"
 	slowwait 30 logged "offline: the secondary address"
 	check_err $? "not offline"
@@ -83,7 +83,7 @@ secondary_derived()
 	ip -n "$client" link set teredo0 type teredo secondary 0.0.0.0
 	check_err $? "secondary cannot be taken away"
 	helper_start "$client"
-	qualified
+	qualified "$client"
 	check_err $? "not qualified"
 	[ "$(status .nat)" = unknown ]
 	check_err $? "NAT $(status .nat)"

@@ -16,7 +16,7 @@ refused()
 	shift 2
 	ip netns exec "$client" timeout 20 teredod "$@" >"$LOGS/out" 2>&1 ||
 		status=$?
-	[ $status = "$want" ]
+	[ "$status" = "$want" ]
 	check_err $? "exit status $status"
 	[ "$(wc -l <"$LOGS/out")" = 1 ]
 	check_err $? "not one line: $(cat "$LOGS/out")"
@@ -29,7 +29,7 @@ options()
 	local status=0
 
 	teredod >"$LOGS/out" 2>"$LOGS/err" || status=$?
-	[ $status = 2 ] && [ ! -s "$LOGS/out" ] && [ -s "$LOGS/err" ]
+	[ "$status" = 2 ] && [ ! -s "$LOGS/out" ] && [ -s "$LOGS/err" ]
 	check_err $? "without arguments: $status"
 	teredod --version | grep -q "^teredod [0-9]"
 	check_err $? "--version"
@@ -63,7 +63,7 @@ twice()
 {
 	client_add
 	helper_start "$client"
-	qualified
+	qualified "$client"
 	check_err $? "not qualified"
 	refused 1 "teredo0: another teredod is running on it" -f teredo0
 	state_is qualified
@@ -80,15 +80,15 @@ no_server()
 	check_err $? "reason: $(status .error)"
 	nothing_left
 	check_err $? "address or route is left"
-	ip -n "$client" link set teredo0 type teredo server $PRIMARY
-	qualified
+	ip -n "$client" link set teredo0 type teredo server "$PRIMARY"
+	qualified "$client"
 	check_err $? "not qualified again"
 	log_helper_test "the server is taken away and given again"
 }
 
 ended()
 {
-	! kill -0 $HELPER 2>/dev/null
+	! kill -0 "$HELPER" 2>/dev/null
 }
 
 deleted()
@@ -98,8 +98,8 @@ deleted()
 	ip -n "$client" link del teredo0
 	slowwait 10 ended
 	check_err $? "runs on"
-	wait $HELPER || status=$?
-	[ $status = 1 ]
+	wait "$HELPER" || status=$?
+	[ "$status" = 1 ]
 	check_err $? "exit status $status"
 	logged "the device is gone"
 	check_err $? "not told"
@@ -110,6 +110,8 @@ deleted()
 other_netns()
 {
 	setup_ns inside
+	# the port of the device before is taken at the NAT
+	nat_maps "masquerade to :40001"
 	# shellcheck disable=SC2154	# setup_ns assigns it
 	ip -n "$client" -b - <<-END
 		link add teredo0 type teredo server $PRIMARY

@@ -38,7 +38,7 @@ another_network()
 {
 	nat_maps "masquerade to :40001"
 	client_moves 192.168.7.3
-	qualified
+	qualified "$client"
 	check_err $? "not qualified"
 	[ "$(status '|"\(.local) \(.nat)"')" = "192.168.7.3 restricted" ]
 	check_err $? "local address and NAT"
@@ -76,7 +76,7 @@ down_up()
 	nothing_left
 	check_err $? "address or route is left"
 	ip -n "$client" link set teredo0 up
-	qualified
+	qualified "$client"
 	check_err $? "not qualified"
 	[ "$(routes | wc -l)" = 1 ]
 	check_err $? "routes $(routes)"

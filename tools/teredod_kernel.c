@@ -10,6 +10,21 @@
 
 #include "teredod.h"
 
+static __u32 get_u32(const struct nlattr *attr)
+{
+	return attr ? mnl_attr_get_u32(attr) : 0;
+}
+
+static __u16 get_u16(const struct nlattr *attr)
+{
+	return attr ? mnl_attr_get_u16(attr) : 0;
+}
+
+static __u8 get_u8(const struct nlattr *attr)
+{
+	return attr ? mnl_attr_get_u8(attr) : 0;
+}
+
 /* Packets from the servers */
 static int got_ctrl(const struct nlmsghdr *nlh, void *arg)
 {
@@ -31,16 +46,12 @@ static int got_ctrl(const struct nlmsghdr *nlh, void *arg)
 		pkt.from.port = mnl_attr_get_u16(tb[TEREDO_A_CTRL_PORT]);
 		pkt.payload = mnl_attr_get_payload(tb[TEREDO_A_CTRL_PAYLOAD]);
 		pkt.len = mnl_attr_get_payload_len(tb[TEREDO_A_CTRL_PAYLOAD]);
-		if (tb[TEREDO_A_CTRL_LOCAL_ADDRESS])
-			pkt.local = mnl_attr_get_u32(
-				tb[TEREDO_A_CTRL_LOCAL_ADDRESS]);
+		pkt.local = get_u32(tb[TEREDO_A_CTRL_LOCAL_ADDRESS]);
 		teredod_qual_recv(t, &pkt);
 		break;
 	case TEREDO_CMD_CTRL_ERR:
-		if (tb[TEREDO_A_CTRL_ICMP_TYPE] && tb[TEREDO_A_CTRL_ICMP_CODE])
-			teredod_qual_icmp(t,
-				mnl_attr_get_u8(tb[TEREDO_A_CTRL_ICMP_TYPE]),
-				mnl_attr_get_u8(tb[TEREDO_A_CTRL_ICMP_CODE]));
+		teredod_qual_icmp(t, get_u8(tb[TEREDO_A_CTRL_ICMP_TYPE]),
+				  get_u8(tb[TEREDO_A_CTRL_ICMP_CODE]));
 		break;
 	}
 	return 0;
@@ -108,16 +119,6 @@ void teredod_kernel_close(struct teredod *t)
 {
 	genl_close(&t->kernel.ctrl);
 	genl_close(&t->kernel.req);
-}
-
-static __u32 get_u32(const struct nlattr *attr)
-{
-	return attr ? mnl_attr_get_u32(attr) : 0;
-}
-
-static __u16 get_u16(const struct nlattr *attr)
-{
-	return attr ? mnl_attr_get_u16(attr) : 0;
 }
 
 static int got_dev(const struct nlmsghdr *nlh, void *arg)

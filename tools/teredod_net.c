@@ -171,24 +171,17 @@ static struct nlmsghdr *request(char *buf, __u16 type, __u16 flags,
 	return nlh;
 }
 
-/* Attributes by their type; larger types are of a newer kernel */
-struct attrs {
-	const struct nlattr	**tb;
-	__u16			max;
-};
+/* Attributes by their type; of larger types there is none that we use */
+#define N_ATTRS		64
 
 static int sort_attr(const struct nlattr *attr, void *arg)
 {
-	struct attrs *a = arg;
+	const struct nlattr **tb = arg;
 
-	if (mnl_attr_get_type(attr) <= a->max)
-		a->tb[mnl_attr_get_type(attr)] = attr;
+	if (mnl_attr_get_type(attr) < N_ATTRS)
+		tb[mnl_attr_get_type(attr)] = attr;
 	return MNL_CB_OK;
 }
-
-#define ATTRS(name, n)						\
-	const struct nlattr *name[(n) + 1] = { NULL };		\
-	struct attrs name##_attrs = { name, n }
 
 static __u32 get_u32(const struct nlattr *attr)
 {
@@ -197,10 +190,10 @@ static __u32 get_u32(const struct nlattr *attr)
 
 static void parse_conf(struct teredod_link *link, const struct nlattr *data)
 {
+	const struct nlattr *tb[N_ATTRS] = { NULL };
 	struct teredod_conf *c = &link->conf;
-	ATTRS(tb, IFLA_TEREDO_MAX);
 
-	mnl_attr_parse_nested(data, sort_attr, &tb_attrs);
+	mnl_attr_parse_nested(data, sort_attr, tb);
 	if (tb[IFLA_TEREDO_MODE])
 		link->mode = mnl_attr_get_u8(tb[IFLA_TEREDO_MODE]);
 	c->prefix = get_u32(tb[IFLA_TEREDO_PREFIX]);
@@ -215,14 +208,19 @@ static void parse_conf(struct teredod_link *link, const struct nlattr *data)
 		c->private_ok = mnl_attr_get_u8(tb[IFLA_TEREDO_PRIVATE]);
 }
 
+static bool is_teredo(const struct nlattr *kind)
+{
+	return !strcmp(mnl_attr_get_str(kind), "teredo");
+}
+
 static int got_link(const struct nlmsghdr *nlh, void *arg)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *info[N_ATTRS] = { NULL };
+	const struct nlattr *tb[N_ATTRS] = { NULL };
 	struct teredod_link *link = arg;
-	ATTRS(tb, IFLA_MAX);
-	ATTRS(info, IFLA_INFO_MAX);
 
-	mnl_attr_parse(nlh, sizeof(*ifi), sort_attr, &tb_attrs);
+	mnl_attr_parse(nlh, sizeof(*ifi), sort_attr, tb);
 	if (tb[IFLA_IFNAME])
 		snprintf(link->name, sizeof(link->name), "%s",
 			 mnl_attr_get_str(tb[IFLA_IFNAME]));
@@ -231,10 +229,9 @@ static int got_link(const struct nlmsghdr *nlh, void *arg)
 		   (ifi->ifi_flags & IFF_LOWER_UP);
 	link->elsewhere = tb[IFLA_LINK_NETNSID];
 	if (tb[IFLA_LINKINFO])
-		mnl_attr_parse_nested(tb[IFLA_LINKINFO], sort_attr,
-				      &info_attrs);
-	link->kind_ok = info[IFLA_INFO_KIND] &&
-		!strcmp(mnl_attr_get_str(info[IFLA_INFO_KIND]), "teredo");
+		mnl_attr_parse_nested(tb[IFLA_LINKINFO], sort_attr, info);
+	if (info[IFLA_INFO_KIND])
+		link->kind_ok = is_teredo(info[IFLA_INFO_KIND]);
 	if (link->kind_ok && info[IFLA_INFO_DATA])
 		parse_conf(link, info[IFLA_INFO_DATA]);
 	return MNL_CB_OK;
@@ -264,10 +261,10 @@ int teredod_net_link(struct teredod *t, const char *name)
 
 static int got_route(const struct nlmsghdr *nlh, void *arg)
 {
+	const struct nlattr *tb[N_ATTRS] = { NULL };
 	struct teredod_underlay *u = arg;
-	ATTRS(tb, RTA_MAX);
 
-	mnl_attr_parse(nlh, sizeof(struct rtmsg), sort_attr, &tb_attrs);
+	mnl_attr_parse(nlh, sizeof(struct rtmsg), sort_attr, tb);
 	u->source = get_u32(tb[RTA_PREFSRC]);
 	u->gateway = get_u32(tb[RTA_GATEWAY]);
 	u->ifindex = get_u32(tb[RTA_OIF]);
@@ -365,11 +362,11 @@ struct stale {
 static int got_address(const struct nlmsghdr *nlh, void *arg)
 {
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *tb[N_ATTRS] = { NULL };
 	const struct in6_addr *addr;
 	struct stale *s = arg;
-	ATTRS(tb, IFA_MAX);
 
-	mnl_attr_parse(nlh, sizeof(*ifa), sort_attr, &tb_attrs);
+	mnl_attr_parse(nlh, sizeof(*ifa), sort_attr, tb);
 	if ((int)ifa->ifa_index != s->t->ifindex ||
 	    ifa->ifa_prefixlen != 128 || !tb[IFA_ADDRESS] ||
 	    mnl_attr_get_payload_len(tb[IFA_ADDRESS]) != sizeof(*addr))
@@ -520,13 +517,16 @@ static void lower_readable(uv_poll_t *poll, int status, int events)
 	struct teredod *t = poll->data;
 	char buf[NET_BUF_SIZE];
 	unsigned int i;
+	ssize_t len;
 
 	(void)status;
 	(void)events;
-	for (i = 0; i < NET_BATCH; i++)
-		if (recv(mnl_socket_get_fd(t->net.lower), buf, sizeof(buf),
-			 MSG_DONTWAIT) < 0 && errno != ENOBUFS)
+	for (i = 0; i < NET_BATCH; i++) {
+		len = recv(mnl_socket_get_fd(t->net.lower), buf, sizeof(buf),
+			   MSG_DONTWAIT);
+		if (len < 0 && errno != ENOBUFS)
 			break;
+	}
 	if (!uv_is_active((uv_handle_t *)&t->net.settle))
 		uv_timer_start(&t->net.settle, settled, SETTLE_MS, 0);
 }

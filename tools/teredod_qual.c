@@ -295,6 +295,7 @@ static int adopt(struct teredod *t, enum teredo_nat nat)
 	};
 	bool first = !q->address_set;
 	struct in6_addr addr;
+	struct reason why;
 	bool fresh;
 	int err;
 
@@ -304,22 +305,25 @@ static int adopt(struct teredod *t, enum teredo_nat nat)
 		q->binding.nat != nat;
 	err = teredod_kernel_set_qualified(t, &b, LIFETIME);
 	if (err < 0) {
-		offline(t, nat, reason("the kernel refuses: %s",
-				       t->kernel.req.error));
-		return err;
+		why = reason("the kernel refuses: %s", t->kernel.req.error);
+		goto failed;
 	}
 	err = set_address(t, &addr);
 	if (!err && first)
 		err = teredod_net_set_mtu(t, choose_mtu(q));
 	if (err < 0) {
-		offline(t, nat, reason("cannot set %s up: %s",
-				       ip6_text(&addr).s, strerror(-err)));
-		return err;
+		why = reason("cannot set %s up: %s", ip6_text(&addr).s,
+			     strerror(-err));
+		goto failed;
 	}
 	q->binding = b;
 	if (fresh)
 		log_qualified(t);
 	return 0;
+
+failed:
+	offline(t, nat, why);
+	return err;
 }
 
 static enum teredo_nat restricted_or_none(const struct teredod_qual *q)
