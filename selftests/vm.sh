@@ -19,7 +19,7 @@ in this repository's folder, and returns its output and exit status.
   -d          a kernel with KASAN, lockdep, kmemleak and the like
   -i          a clock that counts instructions: one figure, twice the same
   -c CPUS     default 2
-  -m MIB      memory, default 1024 (2048 with -d)
+  -m MIB      memory, default 1024 (1536 with -d)
   -w DIR      DIR is writable in the VM, at its own path
   -t SECONDS  ends a command that hangs, wall time, default 600
 
@@ -44,7 +44,8 @@ while getopts s:dic:m:w:t:h option; do
 done
 shift $((OPTIND - 1))
 (($#)) || { usage >&2; exit 98; }
-: "${memory:=$((${debug:+1} + 0 ? 2048 : 1024))}" "${cpus:=${clock:+1}}"
+[[ $debug ]] && : "${memory:=1536}"
+: "${memory:=1024}" "${cpus:=${clock:+1}}"
 : "${cpus:=2}"
 
 built=$("$vm_dir/build.sh" "$suite" ${debug:+debug}) || exit 98
@@ -90,7 +91,7 @@ for port in out err log status; do
 done
 qemu+=(-append "console=ttyS0 quiet loglevel=5 panic=-1 log_buf_len=16M \
 printk.devkmsg=on nowatchdog mitigations=off random.trust_cpu=on \
-VM_ROOT=/dev/vda ${debug:+VM_BUILTIN=yes}")
+reboot=t VM_ROOT=/dev/vda ${debug:+acpi=off VM_BUILTIN=yes}")
 
 # Output passes live, through pipes: QEMU would truncate a file.
 mkfifo "$run/out" "$run/err"

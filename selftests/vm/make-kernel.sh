@@ -8,13 +8,14 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
 series=6.12
-key=$(hash_of "$vm_dir/debug.config" "$0" "$series")
+# the number is for changes of this script that change what it makes
+key=$(hash_of "$vm_dir/debug.config" "1 $series")
 dir=$cache/kernel-$key
 
 # Runs as root of the suite's root, whose compiler is also the module's.
 compile()
 {
-	local tree=$1 tarball=$2 work
+	local tree=$1 tarball=$2
 
 	work=$(mktemp -d "$tree/var/tmp/kernel.XXXXXX")
 	trap 'rm -rf "$work"' EXIT
