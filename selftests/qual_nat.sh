@@ -26,8 +26,6 @@ qualifies()
 	[ "$(status '|"\(.nat) \(.server) \(.secondary)"')" = \
 		"restricted $PRIMARY $SECONDARY" ]
 	check_err $? "status shows another NAT or server"
-	[ "$(status '.stats|"\(.tx_ctrl) \(.rx_ctrl)"')" = "2 2" ]
-	check_err $? "more than one solicitation a phase"
 	log_helper_test "qualifies with the outer address and port of the NAT"
 }
 

@@ -25,30 +25,26 @@ spacings()
 		if (last)
 			printf "%d ", ($1 - last) * 10
 		last = $1
-	}' "$1"
+	} END { print "" }' "$1"
 }
 
 primary_silent()
 {
-	local gap gaps
+	local first second next
 
 	server_mute "ip daddr $PRIMARY"
 	capture
 	helper_start "$client"
-	slowwait 30 state_is offline
+	slowwait 30 logged offline
 	check_err $? "not offline"
 	kill_process "$CAPTURE"
-	gaps=$(spacings "$LOGS/capture")
-	[ "$(wc -w <<<"$gaps")" = 2 ]
-	check_err $? "not three solicitations: gaps $gaps"
-	for gap in $gaps; do
-		((gap >= 39 && gap < 60))
-		check_err $? "solicitations 4 s apart: $gaps"
-	done
-	[ "$(status .error)" = "the server $PRIMARY does not answer" ]
-	check_err $? "reason: $(status .error)"
-	logged "offline: .*; next try in \(2[2-9]\|3[0-8]\) s"
-	check_err $? "next try"
+	# a slow machine may see the next attempt begin
+	read -r first second next _ < <(spacings "$LOGS/capture")
+	((first >= 39 && first < 60 && second >= 39 && second < 60 &&
+		${next:-300} > 150))
+	check_err $? "not three in 4 s steps: $(spacings "$LOGS/capture")"
+	logged "offline: the server $PRIMARY does not answer; next try in \(2[2-9]\|3[0-8]\) s"
+	check_err $? "reason and next try"
 	nothing_left
 	check_err $? "there is an address"
 	log_helper_test "silent server: three solicitations, then offline"

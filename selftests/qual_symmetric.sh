@@ -24,11 +24,12 @@ symmetric()
 	log_helper_test "symmetric NAT: offline, no address"
 }
 
-# client_moves ADDRESS: what a new lease does
+# client_moves ADDRESS: what a new lease does; at the NAT the port is free then
 client_moves()
 {
+	ip -n "$client" addr flush dev eth0 scope global
+	nat_maps "masquerade to :40001"
 	ip -n "$client" -b - <<-END
-		addr flush dev eth0 scope global
 		addr add $1/24 dev eth0
 		route add default via 192.168.7.1
 	END
@@ -36,7 +37,6 @@ client_moves()
 
 another_network()
 {
-	nat_maps "masquerade to :40001"
 	client_moves 192.168.7.3
 	qualified "$client"
 	check_err $? "not qualified"
