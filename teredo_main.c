@@ -379,6 +379,8 @@ static void teredo_setup(struct net_device *dev)
 	dev->mtu = TEREDO_MIN_MTU;
 	dev->min_mtu = TEREDO_MIN_MTU;
 	dev->max_mtu = TEREDO_MAX_MTU;
+	/* with the outer headers it still fits into IPv4's length field */
+	netif_set_tso_max_size(dev, GSO_LEGACY_MAX_SIZE - TEREDO_HLEN);
 	netif_keep_dst(dev);		/* for the errors to those who wait */
 	netdev_lockdep_set_classes(dev);
 }

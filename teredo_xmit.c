@@ -397,6 +397,7 @@ static int teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 
 	skb_scrub_packet(skb, !net_eq(net, dev_net(t->dev)));
 	skb_clear_hash_if_not_l4(skb);
+	skb->mark = cfg->fwmark;
 	skb_dst_set_noref(skb, &rt->dst);
 	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
 
