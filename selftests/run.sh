@@ -6,7 +6,7 @@
 # (with -x: selftests/TESTS.host, on the host, one after the other):
 #   alone      runs with no other test beside it
 #   bare       in the VM's own namespaces (and alone)
-#   time=N     seconds it may take, instead of 120 (four times that when slow)
+#   time=N     seconds it may take, instead of 300 (three times that when slow)
 #   fast-only  not on a slow (debug) kernel
 #   slow-only  on a slow kernel alone
 set -uo pipefail
@@ -106,7 +106,7 @@ left_behind()
 # run_one FILE LOG WORD...
 run_one()
 {
-	local file=$1 log=$2 limit=120 how=isolated word status=0 began=$SECONDS
+	local file=$1 log=$2 limit=300 how=isolated word status=0 began=$SECONDS
 
 	shift 2
 	for word; do
@@ -115,7 +115,7 @@ run_one()
 		bare) how='' ;;
 		esac
 	done
-	[[ $slow == yes ]] && limit=$((limit * 4))
+	[[ $slow == yes ]] && limit=$((limit * 3))
 	[[ $host ]] && how=''
 	[[ $host ]] || echo "teredo-run: $file starts" >/dev/kmsg
 	# shellcheck disable=SC2086	# nothing or one word

@@ -18,7 +18,7 @@ in this repository's folder, and returns its output and exit status.
   -s SUITE    the suite, default bookworm
   -d          a kernel with KASAN, lockdep, kmemleak and the like
   -i          a clock that counts instructions: one figure, twice the same
-  -c CPUS     default 2
+  -c CPUS     default 2, with -i always 1
   -m MIB      memory, default 1024 (1536 with -d)
   -w DIR      DIR is writable in the VM, at its own path
   -t SECONDS  ends a command that hangs, wall time, default 600
@@ -28,83 +28,100 @@ holds a fault or the module did not unload, 124 the time was up
 END
 }
 
-suite=bookworm debug='' clock='' cpus='' memory='' writable='' limit=600
-while getopts s:dic:m:w:t:h option; do
-	case $option in
-	s) suite=$OPTARG ;;
-	d) debug=yes ;;
-	i) clock=yes ;;
-	c) cpus=$OPTARG ;;
-	m) memory=$OPTARG ;;
-	w) writable=$(cd "$OPTARG" && pwd -P) ;;
-	t) limit=$OPTARG ;;
-	h) usage; exit ;;
-	*) usage >&2; exit 98 ;;
-	esac
-done
-shift $((OPTIND - 1))
-(($#)) || { usage >&2; exit 98; }
-[[ $debug ]] && : "${memory:=1536}"
-: "${memory:=1024}" "${cpus:=${clock:+1}}"
-: "${cpus:=2}"
+# Every fault that the kernel reports from the command's start on
+faults='WARNING:|BUG:|BUG [^ ]+ \(|Oops|general protection|refcount_t:'
+faults+='|INFO: task|unreferenced object|possible circular locking'
+faults+='|possible recursive locking|inconsistent lock state'
+faults+='|suspicious RCU usage|KASAN|UBSAN|ODEBUG'
+faults+='|[0-9]+ new suspected memory leaks'
 
-built=$("$vm_dir/build.sh" "$suite" ${debug:+debug}) || exit 98
-root=$(<"$built/root")
-kernel=$(<"$built/kernel")
-
-run=$(mktemp -d "${TMPDIR:-/tmp}/teredo-vm.XXXXXX")
-trap 'rm -rf "$run"' EXIT
-mkdir "$run/share"
-declare -p debug clock writable >"$run/share/settings"
-echo "repository=${repo@Q}" >>"$run/share/settings"
+# What the VM's first program is to do
+write_share()
 {
-	[[ $debug ]] && echo 'export KSFT_MACHINE_SLOW=yes'
-	echo 'export TEREDO_VM=yes'
-	echo "exec ${*@Q}"
-} >"$run/share/command"
-chmod -R a+rX "$run"
-cat "$root/initrd" "$built/initramfs.cpio" >"$run/initrd"
+	mkdir "$run/share"
+	declare -p debug clock writable >"$run/share/settings"
+	echo "repository=${repo@Q}" >>"$run/share/settings"
+	{
+		[[ $debug ]] && echo 'export KSFT_MACHINE_SLOW=yes'
+		echo 'export TEREDO_VM=yes'
+		echo "exec ${*@Q}"
+	} >"$run/share/command"
+	chmod -R a+rX "$run/share"
+}
+
+# device NAME OPTIONS: a virtio device, on whatever bus the machine has
+device()
+{
+	qemu+=(-device "virtio-$1-$bus${2:+,$2}")
+}
+
+# share TAG PATH [readonly=on]: a folder of the host
+share()
+{
+	local options="local,id=$1,path=${2//,/,,},multidevs=remap"
+
+	qemu+=(-fsdev "$options,security_model=none${3:+,$3}")
+	device 9p "fsdev=$1,mount_tag=$1"
+}
 
 # Whether a faster accelerator works cannot be told from its device file,
 # which may open and then hang: so software, which works everywhere.
-qemu=(qemu-system-x86_64 -nodefaults -no-user-config -no-reboot
-	-display none -nic none -m "$memory" -smp "$cpus"
-	-kernel "$kernel/vmlinuz" -initrd "$run/initrd"
-	-drive "if=virtio,format=raw,readonly=on,file=$root/root.img"
-	-serial "file:$run/console" -monitor none -device virtio-serial
-	-fsdev "local,id=repository,path=$repo,readonly=on,multidevs=remap,security_model=none"
-	-device virtio-9p-pci,fsdev=repository,mount_tag=repository
-	-fsdev "local,id=share,path=$run/share,readonly=on,multidevs=remap,security_model=none"
-	-device virtio-9p-pci,fsdev=share,mount_tag=share)
-if [[ $clock ]]; then
-	qemu+=(-accel tcg,thread=single -icount "shift=0,sleep=off"
-		-cpu "max,erms=off,fsrm=off")
-else
-	qemu+=(-accel tcg,thread=multi -cpu max)
-fi
-[[ $writable ]] && qemu+=(
-	-fsdev "local,id=writable,path=$writable,multidevs=remap,security_model=none"
-	-device virtio-9p-pci,fsdev=writable,mount_tag=writable)
-for port in out err log status; do
-	qemu+=(-chardev "file,id=$port,path=$run/$port"
-		-device "virtserialport,chardev=$port,name=$port")
-done
-qemu+=(-append "console=ttyS0 quiet loglevel=5 panic=-1 log_buf_len=16M \
-printk.devkmsg=on nowatchdog mitigations=off random.trust_cpu=on \
-reboot=t VM_ROOT=/dev/vda ${debug:+acpi=off VM_BUILTIN=yes}")
+machine()
+{
+	local image=$root/root.img append=(console=ttyS0 quiet loglevel=5
+		panic=-1 reboot=t log_buf_len=16M printk.devkmsg=on
+		no_timer_check nowatchdog mitigations=off random.trust_cpu=on) port
+
+	qemu=(qemu-system-x86_64 -nodefaults -no-user-config -no-reboot
+		-display none -monitor none -nic none -smp "$cpus"
+		-kernel "$kernel/vmlinuz" -initrd "$run/initrd"
+		-serial "file:$run/console")
+	bus=pci
+	if [[ $clock ]]; then
+		# The root is memory: a disk would make the VM wait, and
+		# while it waits the clock leaps.
+		qemu+=(-accel "tcg,thread=single" -icount "shift=0,sleep=off"
+			-cpu "max,erms=off,fsrm=off" -machine "pc,nvdimm=on"
+			-m "$memory,slots=1,maxmem=$((memory + 8192))M"
+			-object "memory-backend-file,id=root,share=on,readonly=on,mem-path=$image,size=$(stat -Lc %s "$image")"
+			-device "nvdimm,memdev=root,unarmed=on")
+		append+=(VM_ROOT=/dev/pmem0)
+	else
+		qemu+=(-accel "tcg,thread=multi" -cpu max -m "$memory")
+		if [[ $debug ]]; then
+			append+=(VM_BUILTIN=yes acpi=off)
+		fi
+		qemu+=(-drive "id=root,if=none,format=raw,readonly=on,file=$image")
+		device blk drive=root
+		append+=(VM_ROOT=/dev/vda)
+	fi
+	share repository "$repo" readonly=on
+	share share "$run/share" readonly=on
+	[[ $writable ]] && share writable "$writable"
+	device serial
+	for port in out err log status; do
+		qemu+=(-chardev "file,id=$port,path=$run/$port"
+			-device "virtserialport,chardev=$port,name=$port")
+	done
+	qemu+=(-append "${append[*]}")
+}
 
 # Output passes live, through pipes: QEMU would truncate a file.
-mkfifo "$run/out" "$run/err"
-cat "$run/out" &
-cat "$run/err" >&2 &
-exec {hold_out}<>"$run/out" {hold_err}<>"$run/err"
-touch "$run/log" "$run/status" "$run/console"
+boot()
+{
+	local status=0
 
-status=0
-timeout --foreground -k 5 "$limit" "${qemu[@]}" </dev/null >"$run/qemu" 2>&1 \
-	9>&- || status=$?
-exec {hold_out}>&- {hold_err}>&-
-wait
+	mkfifo "$run/out" "$run/err"
+	cat "$run/out" &
+	cat "$run/err" >&2 &
+	exec {hold_out}<>"$run/out" {hold_err}<>"$run/err"
+	touch "$run/log" "$run/status" "$run/console"
+	timeout --foreground -k 5 "$limit" "${qemu[@]}" </dev/null \
+		>"$run/qemu" 2>&1 || status=$?
+	exec {hold_out}>&- {hold_err}>&-
+	wait
+	return "$status"
+}
 
 tail_of_console()
 {
@@ -112,37 +129,82 @@ tail_of_console()
 	tail -n 40 "$run/console" | sed 's/\r$//; s/^/  /' >&2
 }
 
-if ((status == 124 || status == 137)); then
-	say "time is up: the command did not end within $limit s"
-	tail_of_console
-	exit 124
-fi
-read -r result unloaded <"$run/status" || true
-if [[ ! ${result:-} ]]; then
-	cat "$run/qemu" >&2
-	say "the VM died"
-	tail_of_console
-	exit 99
-fi
+# judge STATUS_OF_QEMU: sets result
+judge()
+{
+	local unloaded='' pattern="^\[[^]]*\] .*($faults)"
 
-# Every fault that the kernel reports from the command's start on
-faults='WARNING:|BUG:|BUG [^ ]+ \(|Oops|general protection|refcount_t:'
-faults+='|INFO: task|unreferenced object|possible circular locking'
-faults+='|inconsistent lock state|suspicious RCU usage|KASAN|UBSAN|ODEBUG'
-faults+='|possible recursive locking|[0-9]+ new suspected memory leaks'
-sed -n '/teredo-vm: the command starts/,$p' "$run/log" >"$run/log.command"
-if grep -qE "^\[[^]]*\] .*($faults)" "$run/log.command"; then
-	say "the kernel log holds a fault:"
-	grep -E -m 1 -B 5 -A 60 "^\[[^]]*\] .*($faults)" "$run/log.command" |
-		sed 's/^/  /' >&2
-	say "in all:"
-	grep -E "^\[[^]]*\] .*($faults)" "$run/log.command" | sort | uniq -c |
-		sed 's/^/  /' >&2
-	result=99
-fi
-if [[ $unloaded != yes ]]; then
-	say "the module did not unload"
-	tail_of_console
-	result=99
-fi
-exit "$result"
+	if (($1 == 124 || $1 == 137)); then
+		say "time is up: the command did not end within $limit s"
+		tail_of_console
+		result=124
+		return
+	fi
+	read -r result unloaded <"$run/status" || true
+	if [[ ! $result ]]; then
+		cat "$run/qemu" >&2
+		say "the VM died"
+		tail_of_console
+		result=99
+		return
+	fi
+	sed -n '/teredo-vm: the command starts/,$p' "$run/log" >"$run/faults"
+	if grep -qE "$pattern" "$run/faults"; then
+		say "the kernel log holds a fault:"
+		grep -E -m 1 -B 5 -A 60 "$pattern" "$run/faults" |
+			sed 's/^/  /' >&2
+		say "in all:"
+		grep -E "$pattern" "$run/faults" | sed 's/^\[[^]]*\]/ /' |
+			sort | uniq -c >&2
+		result=99
+	fi
+	if [[ $unloaded != yes ]]; then
+		say "the module did not unload"
+		tail_of_console
+		result=99
+	fi
+}
+
+# One function, so that bash has read it all before anybody edits this file.
+main()
+{
+	local suite=bookworm debug='' clock='' cpus='' memory='' writable=''
+	local limit=600 option built root kernel run bus qemu result=''
+	local status=0
+
+	while getopts s:dic:m:w:t:h option; do
+		case $option in
+		s) suite=$OPTARG ;;
+		d) debug=yes ;;
+		i) clock=yes ;;
+		c) cpus=$OPTARG ;;
+		m) memory=$OPTARG ;;
+		w) writable=$(cd "$OPTARG" && pwd -P) || exit 98 ;;
+		t) limit=$OPTARG ;;
+		h) usage; exit ;;
+		*) usage >&2; exit 98 ;;
+		esac
+	done
+	shift $((OPTIND - 1))
+	(($#)) || { usage >&2; exit 98; }
+	[[ $debug && $clock ]] && die "-d and -i do not go together"
+	[[ $clock ]] && cpus=1
+	[[ $debug ]] && : "${memory:=1536}"
+	: "${memory:=1024}" "${cpus:=2}"
+
+	built=$("$vm_dir/build.sh" "$suite" ${debug:+debug}) || exit 98
+	root=$(<"$built/root")
+	kernel=$(<"$built/kernel")
+
+	run=$(mktemp -d "${TMPDIR:-/tmp}/teredo-vm.XXXXXX")
+	# shellcheck disable=SC2064	# now, while it is known
+	trap "rm -rf '$run'" EXIT
+	write_share "$@"
+	cat "$root/initrd" "$built/initramfs.cpio" >"$run/initrd"
+	machine
+	boot || status=$?
+	judge "$status"
+	exit "$result"
+}
+
+main "$@"
