@@ -10,10 +10,11 @@ set -euo pipefail
 
 suite=$1
 
-# apt reads one-line and deb822 lists alike and tells both in one form
+# apt reads one-line and deb822 lists alike and tells both in one form, also
+# where nothing has been fetched yet
 host_mirror()
 {
-	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
+	apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
 		'Created-By: Packages' |
 	awk -v want="$1" '$3 == "main" && $2 ~ want { print $1; exit }'
 }
