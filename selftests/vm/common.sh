@@ -83,7 +83,10 @@ logged()
 	local log=$1 status=0
 
 	shift
-	"$@" >"$log" 2>&1 9>&- </dev/null || status=$?
+	# in the background, since a function to the left of || goes on after
+	# a command of it has failed
+	"$@" >"$log" 2>&1 9>&- </dev/null &
+	wait $! || status=$?
 	if ((status)); then
 		tail -n "${VM_LOG_LINES:-60}" "$log" >&2
 		say "failed with status $status; the whole log: $log"

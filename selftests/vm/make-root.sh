@@ -64,7 +64,7 @@ make_image()
 	# No journal: the image is only ever read. Lazy tables stay holes.
 	as_root mke2fs -q -t ext4 -O ^has_journal,^metadata_csum,^resize_inode \
 		-m 0 -i 8192 -d "$dir.new/tree" "$dir.new/root.img" \
-		$((size * 5 / 4 + 300))M
+		$((size * 5 / 4 + 300))M >&2
 }
 
 make_root()
