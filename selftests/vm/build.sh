@@ -23,11 +23,11 @@ multiarch=$(basename "$(dirname "$tree"/usr/lib/*/ld-linux-x86-64.so.2)")
 # are not committed yet
 sources()
 {
-	cd "$repo"
 	if [[ -e .git ]]; then
 		git ls-files -co --exclude-standard -- "$@"
 	else
-		find "$@" -type f ! -name '*.o' ! -name '.*'
+		# unpacked from an archive
+		find "$@" -type f ! -name '*.o' ! -name '.*' 2>/dev/null
 	fi | sort -u | while read -r file; do
 		[[ ! -f $file ]] || echo "$file"
 	done
@@ -35,12 +35,14 @@ sources()
 
 module_sources()
 {
-	sources Kbuild VERSION compat include ':(glob)*.[ch]'
+	cd "$repo"
+	sources Kbuild VERSION compat include ./*.[ch]
 }
 
 tools_sources()
 {
-	sources tools include ':(glob)*.[ch]' Documentation VERSION Makefile
+	cd "$repo"
+	sources tools include ./*.[ch] Documentation VERSION Makefile
 }
 
 # The copy keeps times, so that make rebuilds only what changed.
@@ -49,7 +51,7 @@ copy_sources()
 	local name=$1
 
 	mkdir -p "$out/$name"
-	"${name}_sources" >"$out/$name.files.new"
+	("${name}_sources") >"$out/$name.files.new"
 	if [[ -f $out/$name.files ]]; then
 		comm -23 "$out/$name.files" "$out/$name.files.new" |
 			(cd "$out/$name" && xargs -r rm -f)
