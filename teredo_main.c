@@ -428,7 +428,6 @@ static int teredo_newlink(struct net_device *dev,
 	}
 	/* not before: a registration that fails calls it or not */
 	dev->priv_destructor = teredo_destruct;
-	teredo_dev_notify(t);
 	return 0;
 }
 
@@ -564,6 +563,7 @@ static int teredo_netdev_event(struct notifier_block *nb, unsigned long event,
 	switch (event) {
 	case NETDEV_REGISTER:
 		teredo_quiet(dev);
+		teredo_dev_notify(t);
 		break;
 	case NETDEV_PRE_UP:
 		return notifier_from_errno(teredo_pre_up(t,
@@ -576,6 +576,7 @@ static int teredo_netdev_event(struct notifier_block *nb, unsigned long event,
 	case NETDEV_UNREGISTER:
 		/* also when the device leaves for another namespace */
 		teredo_ctrl_unbind(t);
+		teredo_dev_notify_gone(t);
 		break;
 	}
 	return NOTIFY_DONE;

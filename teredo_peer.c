@@ -325,7 +325,8 @@ static void teredo_peer_free(struct rcu_head *rcu)
  * teredo_peer_remove - remove a peer (CL-P-08)
  * @peer: the peer, kept by RCU
  *
- * Drops what waits for it. May be called twice. RCU; BH may be enabled.
+ * Drops what waits for it. May be called twice. RCU; BH may be enabled; no
+ * lock is held.
  */
 void teredo_peer_remove(struct teredo_peer *peer)
 {
@@ -352,6 +353,7 @@ void teredo_peer_remove(struct teredo_peer *peer)
 	atomic_dec(&t->quota->n_peers);
 	if (s)
 		teredo_search_free(t, s, -1);
+	teredo_peer_notify(peer);
 	call_rcu(&peer->rcu, teredo_peer_free);
 }
 

@@ -127,10 +127,14 @@ static struct teredo_qual *teredo_qual_parse(struct teredo_dev *t,
 				    "server is not global unicast");
 		goto err_free;
 	}
-	if (!q->mapped.port ||
-	    !teredo_ipv4_global(q->mapped.addr, cfg->private_ok)) {
+	if (!teredo_ipv4_global(q->mapped.addr, cfg->private_ok)) {
 		NL_SET_ERR_MSG_ATTR(extack, attrs[TEREDO_A_DEV_MAPPED_ADDRESS],
-				    "mapping is not global unicast");
+				    "mapped-address is not global unicast");
+		goto err_free;
+	}
+	if (!q->mapped.port) {
+		NL_SET_ERR_MSG_ATTR(extack, attrs[TEREDO_A_DEV_MAPPED_PORT],
+				    "mapped-port is 0");
 		goto err_free;
 	}
 	if (q->flags & ~TEREDO_FLAGS_RANDOM) {
