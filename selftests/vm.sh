@@ -80,16 +80,20 @@ machine()
 	if [[ $clock ]]; then
 		# The root is memory: a disk would make the VM wait, and
 		# while it waits the clock leaps.
+		# And nothing is left to chance.
 		qemu+=(-accel "tcg,thread=single" -icount "shift=0,sleep=off"
 			-cpu "max,erms=off,fsrm=off" -machine "pc,nvdimm=on"
+			-seed 1 -rtc "base=2026-01-01,clock=vm"
 			-m "$memory,slots=1,maxmem=$((memory + 8192))M"
 			-object "memory-backend-file,id=root,share=on,readonly=on,mem-path=$image,size=$(stat -Lc %s "$image")"
 			-device "nvdimm,memdev=root,unarmed=on")
-		append+=(VM_ROOT=/dev/pmem0)
+		append+=(VM_ROOT=/dev/pmem0 nokaslr tsc_early_khz=1000000)
 	else
 		qemu+=(-accel "tcg,thread=multi" -cpu max -m "$memory")
 		if [[ $debug ]]; then
-			append+=(VM_BUILTIN=yes acpi=off)
+			qemu+=(-machine "microvm,acpi=off,rtc=on")
+			bus=device
+			append+=(VM_BUILTIN=yes)
 		fi
 		qemu+=(-drive "id=root,if=none,format=raw,readonly=on,file=$image")
 		device blk drive=root
