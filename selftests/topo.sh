@@ -18,7 +18,7 @@
 # shellcheck disable=SC2034	# for the tests
 readonly SERVER4=65.54.227.142 SERVER4_2=65.54.227.143 RELAY4=204.152.184.7 \
 	NAT_A4=203.219.21.70 NAT_B4=84.16.227.9 NATIVE6=2620:0:2d0::10 \
-	RELAY6=2620:0:2d0::7 NET6=2620:0:2d0::/48
+	SERVER6=2620:0:2d0::5 RELAY6=2620:0:2d0::7 NET6=2620:0:2d0::/48
 
 # topo_core: the segment that everything is attached to
 topo_core()
@@ -115,6 +115,25 @@ topo_behind()
 	ip -n "$1" route add default via "$3.1"
 }
 
+# topo_meet NAMESPACE ADDRESS...: has the link layer learn these neighbours, so
+# that no packet waits for that and is overtaken
+topo_meet()
+{
+	local ns=$1 address
+
+	shift
+	for address; do
+		ip netns exec "$ns" ping -n -c 1 -W 1 "$address" >/dev/null &
+		busywait 3000 topo_met "$ns" "$address"
+		kill_process "$!"
+	done
+}
+
+topo_met()
+{
+	ip -n "$1" neigh show to "$2" | grep -q lladdr
+}
+
 # teredo_add NAMESPACE WORD...: a device teredo0 of this kind, up
 teredo_add()
 {
@@ -132,25 +151,40 @@ teredo_route()
 	ip -n "$1" route add "${2:-2001::/32}" via fe80::1 dev teredo0
 }
 
-# topo_server NAMESPACE: a server on SERVER4, with native IPv6
-topo_server()
+# topo_server_host NAMESPACE: where a server runs: two IPv4 addresses, IPv6
+topo_server_host()
 {
 	topo_host4 "$1" "$SERVER4" "$SERVER4_2"
 	topo_attach "$1" eth6 ip6
-	ip -n "$1" addr add 2620:0:2d0::5/48 dev eth6 nodad
+	ip -n "$1" addr add "$SERVER6/48" dev eth6 nodad
 	ip netns exec "$1" sysctl -qw net.ipv6.conf.all.forwarding=1
+}
+
+# topo_server NAMESPACE: a server there
+topo_server()
+{
+	topo_server_host "$1"
 	teredo_add "$1" mode server local "$SERVER4" secondary "$SERVER4_2"
 }
 
-# topo_relay NAMESPACE [WORD]...: a relay on RELAY4 and RELAY6
+# topo_relay_host NAMESPACE: where a relay runs: RELAY4 and RELAY6. Its card
+# leaves no checksum pending, as between two machines: a NAT on this one would
+# take the outer one, which is final, for the pending one and break it.
+topo_relay_host()
+{
+	topo_host4 "$1" "$RELAY4"
+	ip netns exec "$1" ethtool -K eth0 tx off >/dev/null
+	topo_host6 "$1" "$RELAY6"
+	ip netns exec "$1" sysctl -qw net.ipv6.conf.all.forwarding=1
+}
+
+# topo_relay NAMESPACE [WORD]...: a relay there
 topo_relay()
 {
 	local ns=$1
 
 	shift
-	topo_host4 "$ns" "$RELAY4"
-	topo_host6 "$ns" "$RELAY6"
-	ip netns exec "$ns" sysctl -qw net.ipv6.conf.all.forwarding=1
+	topo_relay_host "$ns"
 	teredo_add "$ns" mode relay local "$RELAY4" "$@" &&
 		teredo_route "$ns"
 }
