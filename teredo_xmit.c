@@ -74,6 +74,12 @@ static bool teredo_tx_loops(const struct teredo_dev *t,
 	return in && teredo_dev_is(in);
 }
 
+/* Does this host but route the packet? IP6SKB_FORWARDED is for multicast. */
+static bool teredo_tx_forwarded(const struct sk_buff *skb)
+{
+	return skb->skb_iif;
+}
+
 /* May a client send this packet (CL-TX-01 to CL-TX-04)? Else it is consumed. */
 static bool teredo_tx_client(struct teredo_dev *t, const struct teredo_qual *q,
 			     const struct teredo_config *cfg,
@@ -102,7 +108,7 @@ static bool teredo_tx_client(struct teredo_dev *t, const struct teredo_qual *q,
 				 ICMPV6_ADM_PROHIBITED);
 		return false;
 	}
-	if (IP6CB(skb)->flags & IP6SKB_FORWARDED) {
+	if (teredo_tx_forwarded(skb)) {
 		teredo_tx_refuse(t, skb, TEREDO_A_STATS_TX_FORWARDED,
 				 ICMPV6_ADM_PROHIBITED);
 		return false;
@@ -147,8 +153,7 @@ static bool teredo_tx_relay(struct teredo_dev *t,
 			       SKB_DROP_REASON_NOT_SPECIFIED);
 		return false;
 	}
-	if (cfg->mode == TEREDO_MODE_HOST_RELAY &&
-	    IP6CB(skb)->flags & IP6SKB_FORWARDED) {
+	if (cfg->mode == TEREDO_MODE_HOST_RELAY && teredo_tx_forwarded(skb)) {
 		teredo_tx_refuse(t, skb, TEREDO_A_STATS_TX_FORWARDED,
 				 ICMPV6_ADM_PROHIBITED);
 		return false;
