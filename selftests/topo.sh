@@ -12,7 +12,8 @@
 # The addresses look public, since Teredo refuses others, and never leave the
 # namespaces.
 
-. "$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/lib.sh"
+TOPO_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$TOPO_DIR/lib.sh"
 
 # What is where, unless a test says otherwise
 # shellcheck disable=SC2034	# for the tests
@@ -225,4 +226,108 @@ teredo_qualified()
 teredo_address()
 {
 	teredo_status "$1" .address
+}
+
+# teredo_qualify NAMESPACE SERVER ADDRESS:PORT [SECONDS]: does the helper's
+# work by hand for a client that is mapped so
+teredo_qualify()
+{
+	local ns=$1
+
+	ip netns exec "$ns" "$TOPO_DIR/control.py" teredo0 "$2" "${3%:*}" \
+		"${3#*:}" 0x14e4 "${4:-600}" || return
+	ip -n "$ns" addr replace "$(teredo_address "$ns")/128" dev teredo0 nodad
+	ip -n "$ns" route replace fe80::1/128 dev teredo0
+	ip -n "$ns" route replace default via fe80::1 dev teredo0
+}
+
+# teredo_mapped NAMESPACE: address and port of the client there
+teredo_mapped()
+{
+	teredo_status "$1" '.mapped | "\(.address):\(.port)"'
+}
+
+# pings NAMESPACE WORD...: one is answered, in time
+pings()
+{
+	local ns=$1
+
+	shift
+	ip netns exec "$ns" ping -n -c 1 -W $((5 * SLOW_FACTOR)) "$@" >/dev/null
+}
+
+# tcp_passes NAMESPACE NAMESPACE ADDRESS: a stream from the one to the other,
+# whose address it is
+tcp_passes()
+{
+	local dir status=0
+
+	dir=$(mktemp -d)
+	head -c 100000 /dev/urandom >"$dir/sent"
+	timeout $((30 * SLOW_FACTOR)) ip netns exec "$2" \
+		socat -u TCP6-LISTEN:5000,reuseaddr "CREATE:$dir/got" &
+	wait_local_port_listen "$2" 5000 tcp
+	timeout $((30 * SLOW_FACTOR)) ip netns exec "$1" \
+		socat -u "OPEN:$dir/sent" "TCP6:[$3]:5000" || status=1
+	((status == 0)) || kill "$!" 2>/dev/null
+	wait "$!" || status=1
+	cmp -s "$dir/sent" "$dir/got" || status=1
+	rm -r "$dir"
+	return "$status"
+}
+
+# watch NAMESPACE DEVICE FILE: writes the Teredo datagrams that pass there to
+# FILE, see watch.py, until the scope ends. FILE may be emptied meanwhile.
+watch()
+{
+	ip netns exec "$1" "$TOPO_DIR/watch.py" "$2" >>"$3" &
+	defer kill_process "$!"
+	busywait 10000 grep -q ready "$3"
+	: >"$3"
+}
+
+# story FILE NAME=WORD...: what was seen, words replaced by names, without
+# times and what belongs to the helper
+story()
+{
+	local file=$1
+
+	shift
+	awk -v names="$*" '
+	BEGIN {
+		n = split(names, pairs, " ")
+		for (i = 1; i <= n; i++) {
+			at = index(pairs[i], "=")
+			word = substr(pairs[i], at + 1)
+			name[word] = substr(pairs[i], 1, at - 1)
+		}
+	}
+	NF > 5 && $4 != "rs" && $4 != "ra" {
+		for (i = 2; i <= NF; i++)
+			printf "%s%s", $i in name ? name[$i] : $i,
+				i < NF ? " " : "\n"
+	}' "$file"
+}
+
+story_equals()
+{
+	local wanted=$1
+
+	shift
+	[[ $(story "$@") == "$wanted" ]]
+}
+
+# story_is WANTED FILE NAME=WORD...: waits for exactly that; then empties FILE
+story_is()
+{
+	if busywait 5000 story_equals "$@"; then
+		: >"$2"
+		return 0
+	fi
+	{
+		diff <(echo "$1") <(shift; story "$@")
+		cat "$2"
+	} | sed 's/^/# /'
+	: >"$2"
+	return 1
 }
