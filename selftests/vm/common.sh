@@ -3,6 +3,7 @@
 #
 # What the VM's scripts share: where things are kept, how they become root of
 # a suite's root without being root of the host, locks, and progress lines.
+# shellcheck disable=SC2034	# for those who source it
 
 vm_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 repo=$(cd "$vm_dir/../.." && pwd -P)
