@@ -282,7 +282,7 @@ watch()
 {
 	ip netns exec "$1" "$TOPO_DIR/watch.py" "$2" >>"$3" &
 	defer kill_process "$!"
-	busywait 10000 grep -q ready "$3"
+	busywait 60000 grep -q ready "$3"
 	: >"$3"
 }
 
