@@ -25,6 +25,7 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include <net/dst.h>
+#include <net/ipv6.h>
 #include <net/route.h>
 
 #include <uapi/linux/if_teredo.h>
@@ -35,7 +36,8 @@
 #define TEREDO_IDLE		(300 * HZ)	/* CL-P-03 */
 #define TEREDO_RETRY		(2 * HZ)	/* C-16, C-17, C-21 */
 #define TEREDO_TRIES		4
-#define TEREDO_QUEUE_BYTES	8192		/* C-34 */
+#define TEREDO_QUEUE_BYTES	8192		/* C-34: a peer's */
+#define TEREDO_QUEUE_DEVICE	(32 << 20)	/* a device's, memory */
 
 /* Granularity and size of the wheel: 4096 slots of a tenth of a second */
 #define TEREDO_TICK		(HZ / 10)
@@ -173,10 +175,12 @@ struct teredo_dev {
 	struct delayed_work	qual_work;
 	struct teredo_bucket	ctrl_rx;
 	struct teredo_bucket	ctrl_tx;
+	struct teredo_bucket	ctrl_err;
 
 	/* peers (teredo_peer.c) */
 	spinlock_t		lock;
 	u32			n_peers;
+	atomic_t		queued;		/* memory of what waits */
 	struct list_head	untrusted;	/* oldest first */
 	struct list_head	trusted;	/* the next to be asked first */
 	struct hlist_head	*wheel;
@@ -211,6 +215,8 @@ union teredo_path {
 };
 
 static_assert(sizeof(union teredo_path) == sizeof(u64));
+/* for 32 bits a sequence count would have to guard it */
+static_assert(sizeof(long) == sizeof(u64));
 
 /* teredo_path.state */
 enum {
@@ -314,6 +320,17 @@ static inline struct teredo_ep teredo_path_ep(union teredo_path p)
 	return ep;
 }
 
+/* Global unicast: what is worth being carried to the IPv6 Internet */
+static inline bool teredo_addr6_global(const struct in6_addr *a)
+{
+	int type = ipv6_addr_type(a);
+
+	return type & IPV6_ADDR_UNICAST &&
+	       !(type & (IPV6_ADDR_LOOPBACK | IPV6_ADDR_LINKLOCAL |
+			 IPV6_ADDR_SITELOCAL | IPV6_ADDR_MAPPED)) &&
+	       (a->s6_addr[0] & 0xfe) != 0xfc;	/* unique local */
+}
+
 /* Was the peer heard within its validity (C-11)? */
 static inline bool teredo_peer_fresh(const struct teredo_peer *peer)
 {
@@ -392,10 +409,11 @@ struct teredo_peer *teredo_peer_find(struct teredo_dev *t,
 struct teredo_peer *teredo_peer_make(struct teredo_dev *t,
 				     const struct teredo_config *cfg,
 				     const struct in6_addr *addr, bool by_rx);
-void teredo_peer_remove(struct teredo_peer *peer);
+bool teredo_peer_remove(struct teredo_peer *peer);
 void teredo_peers_shrink(struct teredo_dev *t, u32 max);
 void teredo_peers_reroute(struct teredo_dev *t);
 void teredo_peer_schedule(struct teredo_peer *peer, u32 wait);
+void teredo_peer_schedule_idle(struct teredo_peer *peer, u32 wait);
 void teredo_peer_rank(struct teredo_peer *peer, bool trusted);
 bool teredo_bucket_take(struct teredo_dev *t, struct teredo_bucket *b,
 			u32 rate);

@@ -40,8 +40,9 @@ static bool teredo_bubble_token(struct teredo_dev *t,
 
 	b = &t->server_buckets[jhash_1word((__force u32)server,
 					   t->hash_seed) % TEREDO_HASH_SIZE];
-	return teredo_bucket_take(t, &t->bubble_bucket, cfg->bubble_rate) &&
-	       teredo_bucket_take(t, b, cfg->server_rate);
+	/* its own share first: one server must not use up all of it */
+	return teredo_bucket_take(t, b, cfg->server_rate) &&
+	       teredo_bucket_take(t, &t->bubble_bucket, cfg->bubble_rate);
 }
 
 static void teredo_bubble_send(struct teredo_dev *t,
@@ -191,10 +192,12 @@ static void teredo_search_try(struct teredo_peer *peer,
 		nth = ++s->tries;
 		nonce = s->nonce;
 		id = s->id;
-		spin_unlock(&peer->lock);
-		if (q)
-			teredo_test_send(t, q, &peer->addr, id, nth, nonce);
 		teredo_peer_schedule(peer, TEREDO_RETRY);
+		spin_unlock(&peer->lock);
+		if (!teredo_bucket_take(t, &t->test_bucket, cfg->bubble_rate))
+			teredo_count(t, TEREDO_A_STATS_TX_BUBBLE_LIMITED);
+		else if (q)
+			teredo_test_send(t, q, &peer->addr, id, nth, nonce);
 		return;
 	}
 
@@ -214,9 +217,9 @@ static void teredo_search_try(struct teredo_peer *peer,
 	WRITE_ONCE(peer->last_tx, now);		/* CL-B-04 */
 	WRITE_ONCE(peer->tx_packets, peer->tx_packets + 1);
 	peer->ever_tx = true;
+	teredo_peer_schedule(peer, TEREDO_RETRY);
 	spin_unlock(&peer->lock);
 	teredo_bubble_pair(t, cfg, &peer->addr, &sender);
-	teredo_peer_schedule(peer, TEREDO_RETRY);
 	return;
 
 unlock:
@@ -264,6 +267,7 @@ void teredo_search_free(struct teredo_dev *t, struct teredo_search *s,
 	struct sk_buff *skb;
 
 	while ((skb = __skb_dequeue(&s->queue))) {
+		atomic_sub(skb->truesize, &t->queued);
 		if (code >= 0)
 			teredo_icmp6_unreach(t, skb, code);
 		teredo_count(t, TEREDO_A_STATS_TX_UNREACHABLE);
@@ -283,22 +287,36 @@ static bool teredo_peer_barred(const struct teredo_peer *peer)
 	       (s32)((u32)jiffies - peer->retry) < 0;
 }
 
-/* Room for one more packet in the queue; the oldest goes (CL-TX-20, C-34) */
-static void teredo_search_make_room(struct teredo_dev *t,
-				    const struct teredo_config *cfg,
-				    struct teredo_search *s, unsigned int len)
+/*
+ * Put a packet into the queue; the oldest goes if it is full (CL-TX-20, C-34).
+ * Returns false if there is no room even so.
+ */
+static bool teredo_search_enqueue(struct teredo_dev *t,
+				  const struct teredo_config *cfg,
+				  struct teredo_search *s,
+				  struct sk_buff *new)
 {
 	struct sk_buff *skb;
 
-	while (!skb_queue_empty(&s->queue) &&
-	       (skb_queue_len(&s->queue) >= cfg->queue ||
-		s->bytes + len > TEREDO_QUEUE_BYTES)) {
+	if (!cfg->queue || new->len > TEREDO_QUEUE_BYTES)
+		return false;
+	if (atomic_add_return(new->truesize, &t->queued) >
+	    TEREDO_QUEUE_DEVICE) {
+		atomic_sub(new->truesize, &t->queued);
+		return false;
+	}
+	while (skb_queue_len(&s->queue) >= cfg->queue ||
+	       s->bytes + new->len > TEREDO_QUEUE_BYTES) {
 		skb = __skb_dequeue(&s->queue);
 		s->bytes -= skb->len;
+		atomic_sub(skb->truesize, &t->queued);
 		teredo_count(t, TEREDO_A_STATS_TX_QUEUE_FULL);
 		dev_core_stats_tx_dropped_inc(t->dev);
 		kfree_skb_reason(skb, SKB_DROP_REASON_NEIGH_QUEUEFULL);
 	}
+	__skb_queue_tail(&s->queue, new);
+	s->bytes += new->len;
+	return true;
 }
 
 /**
@@ -338,12 +356,8 @@ void teredo_search_xmit(struct teredo_peer *peer,
 		teredo_count(t, TEREDO_A_STATS_TX_NO_MEMORY);
 		goto drop;
 	}
-	if (cfg->queue) {
-		teredo_search_make_room(t, cfg, s, skb->len);
-		__skb_queue_tail(&s->queue, skb);
-		s->bytes += skb->len;
+	if (teredo_search_enqueue(t, cfg, s, skb))
 		skb = NULL;
-	}
 	spin_unlock(&peer->lock);
 	if (started)
 		teredo_search_try(peer, cfg);
@@ -388,10 +402,10 @@ static void teredo_search_fail(struct teredo_peer *peer,
 		teredo_peer_rank(peer, false);
 	}
 	WRITE_ONCE(peer->path.word, path.word);
+	teredo_peer_schedule(peer, wait);
 	spin_unlock(&peer->lock);
 
 	teredo_search_free(t, s, code);
-	teredo_peer_schedule(peer, wait);
 	if (path.state == TEREDO_PEER_FAILED)
 		teredo_peer_notify(peer);
 }
@@ -456,15 +470,17 @@ static void teredo_search_release(struct teredo_peer *peer,
 			path.flags &= ~TEREDO_PEER_SEARCH;
 			WRITE_ONCE(peer->path.word, path.word);
 			kfree_sensitive(s);
+			teredo_peer_schedule(peer, TEREDO_IDLE);
 		}
 		spin_unlock(&peer->lock);
 
 		if (held)
 			teredo_netif_rx(t, held);
-		while ((skb = __skb_dequeue(&queue)))
+		while ((skb = __skb_dequeue(&queue))) {
+			atomic_sub(skb->truesize, &t->queued);
 			teredo_peer_send(peer, skb);
+		}
 	} while (!last);
-	teredo_peer_schedule(peer, TEREDO_IDLE);
 }
 
 /**
@@ -507,7 +523,7 @@ void teredo_peer_heard(struct teredo_peer *peer, struct teredo_ep from)
 	if (release)
 		teredo_search_release(peer, from);
 	else if (fresh)
-		teredo_peer_schedule(peer, TEREDO_IDLE);
+		teredo_peer_schedule_idle(peer, TEREDO_IDLE);
 	if (fresh)
 		teredo_peer_notify(peer);
 }

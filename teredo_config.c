@@ -487,7 +487,8 @@ bool teredo_config_underlay(struct nlattr *data[])
 {
 	return data && (data[IFLA_TEREDO_LOCAL] || data[IFLA_TEREDO_PORT] ||
 			data[IFLA_TEREDO_LINK] || data[IFLA_TEREDO_FWMARK] ||
-			data[IFLA_TEREDO_TOS] || data[IFLA_TEREDO_TTL]);
+			data[IFLA_TEREDO_TOS] || data[IFLA_TEREDO_TTL] ||
+			data[IFLA_TEREDO_MODE] || data[IFLA_TEREDO_SECONDARY]);
 }
 
 /**

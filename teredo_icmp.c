@@ -8,15 +8,37 @@
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <net/icmp.h>
+#include <net/ipv6.h>
 #include <net/udp.h>
 
 #include "teredo.h"
 
 #define TEREDO_ICMP6_RATE	10		/* C-30 */
 
+/*
+ * Does the packet earn an error (TUN-15)? The core asks too, but too late for
+ * the limit, which is for those that do.
+ */
+static bool teredo_icmp6_due(const struct sk_buff *skb)
+{
+	const struct ipv6hdr *ip6 = ipv6_hdr(skb);
+	const u8 *type;
+	u8 buf;
+
+	if (ipv6_addr_is_multicast(&ip6->daddr))
+		return false;
+	if (ip6->nexthdr != IPPROTO_ICMPV6)
+		return true;
+	type = skb_header_pointer(skb, skb_network_offset(skb) + sizeof(*ip6),
+				  sizeof(buf), &buf);
+	return type && *type & ICMPV6_INFOMSG_MASK;
+}
+
 static void teredo_icmp6_send(struct teredo_dev *t, struct sk_buff *skb,
 			      u8 type, u8 code, u32 info)
 {
+	if (!teredo_icmp6_due(skb))
+		return;
 	if (teredo_bucket_take(t, &t->icmp6_bucket, TEREDO_ICMP6_RATE))
 		icmpv6_ndo_send(skb, type, code, info);
 	else

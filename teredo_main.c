@@ -20,6 +20,7 @@
 #include "teredo.h"
 
 #define TEREDO_QUOTA	1048576		/* net.teredo.max_peers */
+#define TEREDO_QUOTA_USER 16384		/* in a user's own namespace */
 
 LIST_HEAD(teredo_devices);
 unsigned int teredo_n_devices;
@@ -46,6 +47,13 @@ static struct socket *teredo_sock_create(struct teredo_dev *t,
 	return err ? ERR_PTR(err) : sock;
 }
 
+/* A forged ICMP error must not shrink what has DF clear anyway (TUN-12) */
+static void teredo_sock_pmtu(struct sock *sk, const struct teredo_config *cfg)
+{
+	ip_sock_set_mtu_discover(sk, cfg->pmtudisc ? IP_PMTUDISC_WANT :
+						     IP_PMTUDISC_OMIT);
+}
+
 static struct sock *teredo_sock_open(struct teredo_dev *t,
 				     const struct teredo_config *cfg,
 				     __be32 local, __be16 port)
@@ -64,7 +72,7 @@ static struct sock *teredo_sock_open(struct teredo_dev *t,
 	sock = teredo_sock_create(t, cfg, local, port);
 	if (IS_ERR(sock))
 		return ERR_CAST(sock);
-	/* answers to a server's own address must not leave by another one */
+	teredo_sock_pmtu(sock->sk, cfg);
 	setup_udp_tunnel_sock(t->net, sock->sk, &tunnel_cfg);
 	return sock->sk;
 }
@@ -75,6 +83,8 @@ static void teredo_socks_close(struct teredo_dev *t)
 	struct sock *sk = rtnl_dereference(t->sk);
 	struct sock *sk2 = rtnl_dereference(t->sk2);
 
+	if (!sk && !sk2)
+		return;
 	RCU_INIT_POINTER(t->sk, NULL);
 	RCU_INIT_POINTER(t->sk2, NULL);
 	synchronize_net();
@@ -83,8 +93,7 @@ static void teredo_socks_close(struct teredo_dev *t)
 	if (sk2)
 		udp_tunnel_sock_release(sk2);
 	/* the release does not wait for receivers that found the socket */
-	if (sk || sk2)
-		synchronize_net();
+	synchronize_net();
 }
 
 static int teredo_socks_open(struct teredo_dev *t,
@@ -422,6 +431,8 @@ static int teredo_newlink(struct net_device *dev,
 	rcu_assign_pointer(t->cfg, cfg);
 	err = register_netdevice(dev);
 	if (err) {
+		/* it may have been on the list, and is freed at once */
+		synchronize_net();
 		free_percpu(t->stats);
 		kfree(cfg);
 		return err;
@@ -437,6 +448,7 @@ static int teredo_changelink(struct net_device *dev, struct nlattr *tb[],
 {
 	struct teredo_dev *t = netdev_priv(dev);
 	struct teredo_config *cfg, *old;
+	struct sock *sk;
 	bool reroute;
 	int err;
 
@@ -462,6 +474,9 @@ static int teredo_changelink(struct net_device *dev, struct nlattr *tb[],
 	rcu_assign_pointer(t->cfg, cfg);
 	kfree_rcu(old, rcu);
 	teredo_peers_shrink(t, cfg->max_peers);
+	sk = rtnl_dereference(t->sk);
+	if (sk)
+		teredo_sock_pmtu(sk, cfg);
 	if (reroute) {
 		synchronize_net();	/* the last look-up by the old one */
 		teredo_peers_reroute(t);
@@ -603,7 +618,9 @@ static int __net_init teredo_net_init(struct net *net)
 	struct teredo_net *tn = net_generic(net, teredo_net_id);
 	struct ctl_table *table;
 
-	tn->max_peers = TEREDO_QUOTA;
+	/* anybody can have namespaces, and their peers are the host's memory */
+	tn->max_peers = net->user_ns == &init_user_ns ? TEREDO_QUOTA :
+							TEREDO_QUOTA_USER;
 	table = kmemdup(teredo_sysctls, sizeof(teredo_sysctls), GFP_KERNEL);
 	if (!table)
 		return -ENOMEM;

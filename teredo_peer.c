@@ -97,6 +97,24 @@ static void teredo_wheel_arm(struct teredo_dev *t, u32 tick)
 			 wait > 0 ? wait * TEREDO_TICK : 0);
 }
 
+static void teredo_wheel_add(struct teredo_dev *t, struct teredo_peer *peer,
+			     u32 wait)
+{
+	u32 now = teredo_tick();
+	u32 slot;
+
+	lockdep_assert_held(&t->lock);
+	hlist_del_init(&peer->wheel);
+	if (!t->wheel_on)
+		t->wheel_tick = now;
+	peer->due = now + min_t(u32, DIV_ROUND_UP(wait, TEREDO_TICK) + 1,
+				TEREDO_WHEEL_MAX);
+	slot = peer->due % TEREDO_WHEEL_SIZE;
+	hlist_add_head(&peer->wheel, &t->wheel[slot]);
+	__set_bit(slot, t->wheel_busy);
+	teredo_wheel_arm(t, peer->due);
+}
+
 /**
  * teredo_peer_schedule - set the deadline of a peer
  * @peer: the peer
@@ -107,42 +125,111 @@ static void teredo_wheel_arm(struct teredo_dev *t, u32 tick)
 void teredo_peer_schedule(struct teredo_peer *peer, u32 wait)
 {
 	struct teredo_dev *t = peer->t;
-	u32 now = teredo_tick();
-	u32 slot;
 
 	spin_lock(&t->lock);
-	if (list_empty(&peer->lru))
-		goto out;		/* removed meanwhile */
-	hlist_del_init(&peer->wheel);
-	if (!t->wheel_on)
-		t->wheel_tick = now;
-	peer->due = now + min_t(u32, DIV_ROUND_UP(wait, TEREDO_TICK) + 1,
-				TEREDO_WHEEL_MAX);
-	slot = peer->due % TEREDO_WHEEL_SIZE;
-	hlist_add_head(&peer->wheel, &t->wheel[slot]);
-	__set_bit(slot, t->wheel_busy);
-	teredo_wheel_arm(t, peer->due);
-out:
+	if (!list_empty(&peer->lru))		/* not removed meanwhile */
+		teredo_wheel_add(t, peer, wait);
 	spin_unlock(&t->lock);
+}
+
+/**
+ * teredo_peer_schedule_idle - set the deadline of a peer that is at rest
+ * @peer: the peer
+ * @wait: as for teredo_peer_schedule()
+ *
+ * The deadline of a search that has begun meanwhile stays. BH disabled.
+ */
+void teredo_peer_schedule_idle(struct teredo_peer *peer, u32 wait)
+{
+	spin_lock(&peer->lock);
+	if (!peer->search)
+		teredo_peer_schedule(peer, wait);
+	spin_unlock(&peer->lock);
+}
+
+static void teredo_peer_free(struct rcu_head *rcu)
+{
+	kmem_cache_free(teredo_peer_cache,
+			container_of(rcu, struct teredo_peer, rcu));
+}
+
+/* Take a peer out of everything: who marked it dead does so, once. RCU. */
+static void teredo_peer_unlink(struct teredo_peer *peer)
+{
+	struct teredo_dev *t = peer->t;
+	struct teredo_search *s;
+	struct dst_entry *dst;
+
+	spin_lock_bh(&peer->lock);
+	s = peer->search;
+	peer->search = NULL;
+	/* nobody caches another one in a dead peer */
+	dst = rcu_replace_pointer(peer->dst, NULL,
+				  lockdep_is_held(&peer->lock));
+	spin_unlock_bh(&peer->lock);
+
+	spin_lock_bh(&t->lock);
+	list_del_init(&peer->lru);
+	hlist_del_init(&peer->wheel);
+	WRITE_ONCE(t->n_peers, t->n_peers - 1);
+	spin_unlock_bh(&t->lock);
+
+	rhashtable_remove_fast(&t->peers, &peer->node, teredo_peer_params);
+	atomic_dec(&t->quota->n_peers);
+	dst_release(dst);
+	if (s)
+		teredo_search_free(t, s, -1);
+	teredo_peer_notify(peer);
+	call_rcu(&peer->rcu, teredo_peer_free);
+}
+
+/**
+ * teredo_peer_remove - remove a peer (CL-P-08)
+ * @peer: the peer, kept by RCU
+ *
+ * Drops what waits for it. RCU; BH may be enabled; no lock is held.
+ *
+ * Return: false if another context is removing it.
+ */
+bool teredo_peer_remove(struct teredo_peer *peer)
+{
+	bool dead;
+
+	spin_lock_bh(&peer->lock);
+	dead = peer->dead;
+	peer->dead = true;
+	spin_unlock_bh(&peer->lock);
+	if (!dead)
+		teredo_peer_unlink(peer);
+	return !dead;
 }
 
 /* The deadline of a peer has come. RCU, BH disabled. */
 static void teredo_peer_deadline(struct teredo_peer *peer)
 {
-	union teredo_path path = teredo_path(peer);
+	struct teredo_search *s;
 	u32 now = jiffies;
+	bool gone = false;
 	u32 idle;
 
-	if (path.flags & TEREDO_PEER_SEARCH) {
-		teredo_search_timeout(peer);
-		return;
+	spin_lock(&peer->lock);
+	s = peer->search;
+	if (!s && !peer->dead) {
+		idle = min(now - READ_ONCE(peer->last_rx),
+			   now - READ_ONCE(peer->last_tx));
+		/* CL-P-03, RL-TX-08 */
+		gone = peer->path.state == TEREDO_PEER_FAILED ||
+		       idle >= TEREDO_IDLE;
+		if (gone)
+			peer->dead = true;
+		else
+			teredo_peer_schedule(peer, TEREDO_IDLE - idle);
 	}
-	idle = min(now - READ_ONCE(peer->last_rx),
-		   now - READ_ONCE(peer->last_tx));
-	if (path.state == TEREDO_PEER_FAILED || idle >= TEREDO_IDLE)
-		teredo_peer_remove(peer);	/* CL-P-03, RL-TX-08 */
-	else
-		teredo_peer_schedule(peer, TEREDO_IDLE - idle);
+	spin_unlock(&peer->lock);
+	if (s)
+		teredo_search_timeout(peer);
+	else if (gone)
+		teredo_peer_unlink(peer);
 }
 
 static void teredo_wheel_work(struct work_struct *work)
@@ -216,7 +303,8 @@ static struct teredo_peer *teredo_peer_victim(struct teredo_dev *t)
 	if (victim)
 		return victim;
 	list_for_each_entry_safe(peer, next, &t->trusted, lru) {
-		if (teredo_peer_idle(peer))
+		/* whom we never sent anything is not in use, either */
+		if (teredo_peer_idle(peer) || !READ_ONCE(peer->ever_tx))
 			return peer;
 		list_move_tail(&peer->lru, &t->trusted);
 		if (++n >= TEREDO_EVICT_SCAN)
@@ -225,19 +313,27 @@ static struct teredo_peer *teredo_peer_victim(struct teredo_dev *t)
 	return NULL;
 }
 
-/* Make room for one more. RCU. Return: false if nobody can be spared. */
+/*
+ * Make room for one more. A victim that another context was quicker with does
+ * not count. RCU. Return: false if nobody can be spared.
+ */
 static bool teredo_peer_evict(struct teredo_dev *t)
 {
 	struct teredo_peer *victim;
+	int n;
 
-	spin_lock_bh(&t->lock);
-	victim = teredo_peer_victim(t);
-	spin_unlock_bh(&t->lock);
-	if (!victim)
-		return false;
-	teredo_count(t, TEREDO_A_STATS_PEER_EVICTED);
-	teredo_peer_remove(victim);
-	return true;
+	for (n = 0; n < TEREDO_EVICT_SCAN; n++) {
+		spin_lock_bh(&t->lock);
+		victim = teredo_peer_victim(t);
+		spin_unlock_bh(&t->lock);
+		if (!victim)
+			return false;
+		if (teredo_peer_remove(victim)) {
+			teredo_count(t, TEREDO_A_STATS_PEER_EVICTED);
+			return true;
+		}
+	}
+	return false;
 }
 
 /* Room in the device's table and in the quota of the underlay's netns */
@@ -245,12 +341,15 @@ static bool teredo_peer_room(struct teredo_dev *t, u32 max_peers)
 {
 	struct teredo_net *tn = t->quota;
 
-	if (READ_ONCE(t->n_peers) >= max_peers && !teredo_peer_evict(t))
-		return false;
+	while (READ_ONCE(t->n_peers) >= max_peers)
+		if (!teredo_peer_evict(t))
+			return false;
 	if (atomic_inc_return(&tn->n_peers) <= READ_ONCE(tn->max_peers))
 		return true;
-	if (teredo_peer_evict(t))
-		return true;		/* took over the victim's place */
+	/* one of ours for it: its place in the quota is free then */
+	if (teredo_peer_evict(t) &&
+	    atomic_read(&tn->n_peers) <= READ_ONCE(tn->max_peers))
+		return true;
 	atomic_dec(&tn->n_peers);
 	return false;
 }
@@ -299,62 +398,17 @@ struct teredo_peer *teredo_peer_make(struct teredo_dev *t,
 	if (!old) {
 		list_add_tail(&peer->lru, &t->untrusted);
 		WRITE_ONCE(t->n_peers, t->n_peers + 1);
+		teredo_wheel_add(t, peer, TEREDO_IDLE);
 	}
 	spin_unlock_bh(&t->lock);
-	if (!old) {
-		teredo_peer_schedule(peer, TEREDO_IDLE);
+	if (!old)
 		return peer;
-	}
 
 	kmem_cache_free(teredo_peer_cache, peer);
 	peer = IS_ERR(old) ? NULL : old;
 err_room:
 	atomic_dec(&t->quota->n_peers);
 	return peer;
-}
-
-static void teredo_peer_free(struct rcu_head *rcu)
-{
-	struct teredo_peer *peer = container_of(rcu, struct teredo_peer, rcu);
-
-	dst_release(rcu_dereference_protected(peer->dst, true));
-	kmem_cache_free(teredo_peer_cache, peer);
-}
-
-/**
- * teredo_peer_remove - remove a peer (CL-P-08)
- * @peer: the peer, kept by RCU
- *
- * Drops what waits for it. May be called twice. RCU; BH may be enabled; no
- * lock is held.
- */
-void teredo_peer_remove(struct teredo_peer *peer)
-{
-	struct teredo_search *s;
-	struct teredo_dev *t = peer->t;
-
-	spin_lock_bh(&peer->lock);
-	if (peer->dead) {
-		spin_unlock_bh(&peer->lock);
-		return;
-	}
-	peer->dead = true;
-	s = peer->search;
-	peer->search = NULL;
-	spin_unlock_bh(&peer->lock);
-
-	spin_lock_bh(&t->lock);
-	list_del_init(&peer->lru);
-	hlist_del_init(&peer->wheel);
-	WRITE_ONCE(t->n_peers, t->n_peers - 1);
-	spin_unlock_bh(&t->lock);
-
-	rhashtable_remove_fast(&t->peers, &peer->node, teredo_peer_params);
-	atomic_dec(&t->quota->n_peers);
-	if (s)
-		teredo_search_free(t, s, -1);
-	teredo_peer_notify(peer);
-	call_rcu(&peer->rcu, teredo_peer_free);
 }
 
 /**
@@ -376,17 +430,19 @@ void teredo_peer_rank(struct teredo_peer *peer, bool trusted)
 }
 
 /**
- * teredo_peers_shrink - remove peers until no more than a number are left
+ * teredo_peers_shrink - remove the peers that are too many
  * @t: the device
  * @max: how many may stay
  *
- * The least useful go first, but go they do. Process context.
+ * The least useful go first, but go they do. Those that traffic makes in the
+ * meantime are not waited for. Process context.
  */
 void teredo_peers_shrink(struct teredo_dev *t, u32 max)
 {
 	struct teredo_peer *peer;
+	u32 n;
 
-	while (READ_ONCE(t->n_peers) > max) {
+	for (n = READ_ONCE(t->n_peers); n > max; n--) {
 		rcu_read_lock();
 		spin_lock_bh(&t->lock);
 		peer = teredo_peer_victim(t);
@@ -439,12 +495,14 @@ void teredo_peers_reroute(struct teredo_dev *t)
  */
 int teredo_peers_start(struct teredo_dev *t)
 {
-	t->wheel = kvcalloc(TEREDO_WHEEL_SIZE, sizeof(*t->wheel), GFP_KERNEL);
+	t->wheel = kvcalloc(TEREDO_WHEEL_SIZE, sizeof(*t->wheel),
+			    GFP_KERNEL_ACCOUNT);
 	t->wheel_busy = bitmap_zalloc(TEREDO_WHEEL_SIZE, GFP_KERNEL);
 	t->server_buckets = kvcalloc(TEREDO_HASH_SIZE,
-				     sizeof(*t->server_buckets), GFP_KERNEL);
+				     sizeof(*t->server_buckets),
+				     GFP_KERNEL_ACCOUNT);
 	t->replies = kvcalloc(TEREDO_HASH_SIZE, sizeof(*t->replies),
-			      GFP_KERNEL);
+			      GFP_KERNEL_ACCOUNT);
 	if (!t->wheel || !t->wheel_busy || !t->server_buckets || !t->replies) {
 		teredo_peers_stop(t);
 		return -ENOMEM;
@@ -461,7 +519,8 @@ int teredo_peers_start(struct teredo_dev *t)
  */
 void teredo_peers_stop(struct teredo_dev *t)
 {
-	teredo_peers_shrink(t, 0);
+	while (READ_ONCE(t->n_peers))
+		teredo_peers_shrink(t, 0);
 	cancel_delayed_work_sync(&t->wheel_work);
 	kvfree(t->wheel);
 	bitmap_free(t->wheel_busy);
@@ -501,7 +560,8 @@ void teredo_peers_uninit(struct teredo_dev *t)
 
 int teredo_peer_cache_init(void)
 {
-	teredo_peer_cache = KMEM_CACHE(teredo_peer, SLAB_HWCACHE_ALIGN);
+	teredo_peer_cache = KMEM_CACHE(teredo_peer,
+				       SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT);
 	return teredo_peer_cache ? 0 : -ENOMEM;
 }
 

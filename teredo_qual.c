@@ -14,6 +14,7 @@
 #include "teredo.h"
 
 #define TEREDO_CTRL_RX_RATE	100	/* SEC-56 */
+#define TEREDO_CTRL_ERR_RATE	5	/* apart: anybody can send errors */
 #define TEREDO_CTRL_TX_RATE	10	/* SEC-31 */
 
 /**
@@ -156,17 +157,20 @@ err_free:
 }
 
 /*
- * Publish a new qualification or none, in place of @old if that is still in
- * force. The peers know us by the address: a new one starts with none
- * (CL-P-06).
+ * Publish a new qualification or none. The peers know us by the address: a new
+ * one starts with none (CL-P-06). With @expired only if the lifetime has ended
+ * (C-35); returns false if it has not, since the helper was quicker.
  */
-static bool teredo_qual_replace(struct teredo_dev *t, struct teredo_qual *old,
-				struct teredo_qual *q, u32 state)
+static bool teredo_qual_replace(struct teredo_dev *t, struct teredo_qual *q,
+				u32 state, bool expired)
 {
+	struct teredo_qual *old;
 	bool same;
 
 	spin_lock_bh(&t->qual_lock);
-	if (old != rcu_access_pointer(t->qual)) {
+	old = rcu_dereference_protected(t->qual,
+					lockdep_is_held(&t->qual_lock));
+	if (expired && (!old || time_before(jiffies, old->expires))) {
 		spin_unlock_bh(&t->qual_lock);
 		return false;
 	}
@@ -175,6 +179,9 @@ static bool teredo_qual_replace(struct teredo_dev *t, struct teredo_qual *old,
 		q->since = old->since;
 	rcu_assign_pointer(t->qual, q);
 	t->state = state;
+	if (expired)
+		strscpy(t->reason, "the helper did not renew the mapping",
+			sizeof(t->reason));
 	if (q)
 		netif_dormant_off(t->dev);
 	else
@@ -183,7 +190,7 @@ static bool teredo_qual_replace(struct teredo_dev *t, struct teredo_qual *old,
 
 	if (old)
 		kfree_rcu(old, rcu);
-	if (!same) {
+	if (!same && (old || q)) {
 		/* nobody makes a peer for the old address from here on */
 		synchronize_net();
 		teredo_peers_shrink(t, 0);
@@ -191,31 +198,14 @@ static bool teredo_qual_replace(struct teredo_dev *t, struct teredo_qual *old,
 	return true;
 }
 
-/* The lifetime has ended: no helper renewed it (C-35) */
+/* The lifetime may have ended: no helper renewed it */
 static void teredo_qual_work(struct work_struct *work)
 {
 	struct teredo_dev *t = container_of(to_delayed_work(work),
 					    struct teredo_dev, qual_work);
-	struct teredo_qual *q;
-	unsigned long wait = 0;
 
-	spin_lock_bh(&t->qual_lock);
-	q = rcu_dereference_protected(t->qual,
-				      lockdep_is_held(&t->qual_lock));
-	if (q && time_before(jiffies, q->expires))
-		wait = q->expires - jiffies;
-	if (q && !wait)
-		strscpy(t->reason, "the helper did not renew the mapping",
-			sizeof(t->reason));
-	spin_unlock_bh(&t->qual_lock);
-	if (!q)
-		return;
-	if (wait) {
-		queue_delayed_work(teredo_wq, &t->qual_work, wait);
-		return;
-	}
-	/* fails if the helper was quicker and has renewed it */
-	if (teredo_qual_replace(t, q, NULL, TEREDO_STATE_DORMANT))
+	/* else the helper has set a later deadline for this work */
+	if (teredo_qual_replace(t, NULL, TEREDO_STATE_DORMANT, true))
 		teredo_dev_notify(t);
 }
 
@@ -271,14 +261,13 @@ int teredo_qual_set(struct teredo_dev *t, struct nlattr *attrs[],
 	}
 	spin_unlock_bh(&t->qual_lock);
 
+	/* the work after the state: a work that ran before finds it valid */
+	teredo_qual_replace(t, q, state, false);
 	if (q)
 		mod_delayed_work(teredo_wq, &t->qual_work,
 				 q->expires - jiffies);
 	else
 		cancel_delayed_work(&t->qual_work);
-	/* beside RTNL only the lifetime's end can interfere, and only once */
-	while (!teredo_qual_replace(t, rtnl_dereference(t->qual), q, state))
-		;
 	teredo_dev_notify(t);
 	return 0;
 }
@@ -298,9 +287,7 @@ void teredo_qual_down(struct teredo_dev *t)
 	WRITE_ONCE(t->server, 0);
 	WRITE_ONCE(t->secondary, 0);
 	spin_unlock_bh(&t->qual_lock);
-	/* the work that ends the lifetime is over: this cannot fail */
-	teredo_qual_replace(t, rtnl_dereference(t->qual), NULL,
-			    TEREDO_STATE_DORMANT);
+	teredo_qual_replace(t, NULL, TEREDO_STATE_DORMANT, false);
 }
 
 void teredo_qual_init(struct teredo_dev *t)
@@ -371,9 +358,12 @@ void teredo_ctrl_release(u32 portid, struct net *net)
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(t, &teredo_devices, siblings) {
-		if (READ_ONCE(t->helper) == portid &&
-		    READ_ONCE(t->helper_net) == net)
-			teredo_ctrl_unbind(t);
+		spin_lock_bh(&t->qual_lock);
+		if (t->helper == portid && t->helper_net == net) {
+			t->helper = 0;
+			t->helper_net = NULL;
+		}
+		spin_unlock_bh(&t->qual_lock);
 	}
 	rcu_read_unlock();
 }
@@ -413,7 +403,7 @@ void teredo_ctrl_recv(struct teredo_dev *t, const struct sk_buff *skb)
  */
 void teredo_ctrl_err(struct teredo_dev *t, __be32 server, u8 type, u8 code)
 {
-	if (!teredo_bucket_take(t, &t->ctrl_rx, TEREDO_CTRL_RX_RATE))
+	if (!teredo_bucket_take(t, &t->ctrl_err, TEREDO_CTRL_ERR_RATE))
 		return;
 	spin_lock(&t->qual_lock);
 	if (t->helper)

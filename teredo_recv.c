@@ -288,10 +288,9 @@ void teredo_netif_rx(struct teredo_dev *t, struct sk_buff *skb)
 {
 	unsigned int len = skb->len;
 
+	/* the core counts what it drops */
 	if (likely(netif_rx(skb) == NET_RX_SUCCESS))
 		dev_sw_netstats_rx_add(t->dev, len);
-	else
-		dev_core_stats_rx_dropped_inc(t->dev);
 }
 
 /* Both in one; as teredo_decap(), but @skb is consumed in any case */
@@ -309,7 +308,7 @@ static bool teredo_serves(const struct teredo_config *cfg,
 	int i;
 
 	if (!cfg->n_serve)
-		return !(ipv6_addr_type(daddr) & IPV6_ADDR_LINKLOCAL);
+		return teredo_addr6_global(daddr);
 	for (i = 0; i < cfg->n_serve; i++)
 		if (ipv6_prefix_equal(daddr, &cfg->serve[i].addr,
 				      cfg->serve[i].len))

@@ -24,6 +24,9 @@
 /* Part of the device's rate that a source network has in each of its buckets */
 #define TEREDO_SERVER_SHARE	16
 
+/* Octets of a solicitation: work that is done before any limit is asked */
+#define TEREDO_RS_MAX		256
+
 /* Networks that share their buckets do so for this long */
 #define TEREDO_SERVER_EPOCH	(8 * HZ)
 
@@ -185,7 +188,7 @@ static unsigned int teredo_rs_check(const struct teredo_request *rq,
 	    !(client && ipv6_addr_equal(&ip6->daddr, &self)))
 		return TEREDO_A_STATS_RX_ND;
 	if (ip6->hop_limit != 255 || rq->icmp6.icmp6_code ||
-	    !teredo_rs_intact(rq, skb))
+	    rq->len > TEREDO_RS_MAX || !teredo_rs_intact(rq, skb))
 		return TEREDO_A_STATS_RX_ND;
 	return 0;
 }
@@ -380,16 +383,6 @@ static unsigned int teredo_forward_type(const struct teredo_request *rq)
 	return 0;
 }
 
-static bool teredo_addr6_global(const struct in6_addr *a)
-{
-	int type = ipv6_addr_type(a);
-
-	return type & IPV6_ADDR_UNICAST &&
-	       !(type & (IPV6_ADDR_LOOPBACK | IPV6_ADDR_LINKLOCAL |
-			 IPV6_ADDR_SITELOCAL)) &&
-	       (a->s6_addr[0] & 0xfe) != 0xfc;	/* unique local */
-}
-
 /*
  * From this source to this destination (SV-09 to SV-13)? Who is not known to
  * be where its address says may reach our own clients only, never a native
@@ -436,8 +429,9 @@ static void teredo_forward_client(struct teredo_dev *t, struct sk_buff *skb,
 	/* only our own clients believe our origin indication */
 	hlen = teredo_server(&rq->ip6.daddr) == cfg->local ?
 		sizeof(struct teredo_origin_hdr) : 0;
+	/* bubbles and tests with trailers, not data (SV-20) */
 	stat = TEREDO_A_STATS_TX_TOO_BIG;
-	if (hlen + len > TEREDO_MAX_MTU + sizeof(rq->ip6))
+	if (len > TEREDO_MIN_MTU)
 		goto drop;
 	stat = TEREDO_A_STATS_TX_RATE;
 	if (!teredo_server_admit(t, rq))

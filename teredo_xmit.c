@@ -327,12 +327,25 @@ static struct rtable *teredo_peer_route(struct teredo_peer *peer,
 		dst_release(&rt->dst);
 		return ERR_PTR(-EAGAIN);
 	}
+	WRITE_ONCE(peer->saddr, *saddr);	/* before the route is seen */
 	dst = rcu_replace_pointer(peer->dst, &rt->dst,
 				  lockdep_is_held(&peer->lock));
-	WRITE_ONCE(peer->saddr, *saddr);
 	spin_unlock_bh(&peer->lock);
 	dst_release(dst);
 	return rt;
+}
+
+/* Is the packet, or a segment of it, larger than this? */
+static bool teredo_exceeds(const struct sk_buff *skb, u32 mtu)
+{
+	return skb_is_gso(skb) ? !skb_gso_validate_network_len(skb, mtu) :
+				 skb->len > mtu;
+}
+
+/* What fits into the path without being fragmented, if that may be so small */
+static u32 teredo_path_mtu(const struct rtable *rt)
+{
+	return max_t(u32, TEREDO_MIN_MTU, dst_mtu(&rt->dst) - TEREDO_HLEN);
 }
 
 /*
@@ -371,11 +384,8 @@ static int teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 					       cfg->tos;
 	if (cfg->ecn == TEREDO_ECN_COPY)	/* TUN-05, TUN-06 */
 		tos = INET_ECN_encapsulate(tos, dsfield);
-	if (cfg->pmtudisc &&			/* TUN-03 */
-	    (skb_is_gso(skb) ?
-	     !skb_gso_validate_network_len(skb, TEREDO_MIN_MTU) :
-	     len > TEREDO_MIN_MTU))
-		df = htons(IP_DF);
+	if (cfg->pmtudisc && teredo_exceeds(skb, TEREDO_MIN_MTU))
+		df = htons(IP_DF);		/* TUN-03 */
 
 	err = skb_cow_head(skb, LL_RESERVED_SPACE(rt->dst.dev) +
 				rt->dst.header_len + TEREDO_HLEN);
@@ -461,11 +471,8 @@ void teredo_peer_send(struct teredo_peer *peer, struct sk_buff *skb)
 			       SKB_DROP_REASON_IP_OUTNOROUTES);
 		return;
 	}
-	if (cfg->pmtudisc && !skb_is_gso(skb) && skb->len > TEREDO_MIN_MTU &&
-	    skb->len + TEREDO_HLEN > dst_mtu(&rt->dst)) {
-		teredo_icmp6_too_big(t, skb, max_t(u32, TEREDO_MIN_MTU,
-						   dst_mtu(&rt->dst) -
-						   TEREDO_HLEN));
+	if (cfg->pmtudisc && teredo_exceeds(skb, teredo_path_mtu(rt))) {
+		teredo_icmp6_too_big(t, skb, teredo_path_mtu(rt));
 		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_TOO_BIG,
 			       SKB_DROP_REASON_PKT_TOO_BIG);
 		return;
@@ -545,7 +552,8 @@ struct sk_buff *teredo_alloc_skb(struct teredo_dev *t, unsigned int len)
 {
 	struct sk_buff *skb;
 
-	skb = alloc_skb(LL_MAX_HEADER + TEREDO_HLEN + len, GFP_ATOMIC);
+	skb = alloc_skb(LL_MAX_HEADER + TEREDO_HLEN + len,
+			GFP_ATOMIC | __GFP_NOWARN);
 	if (!skb) {
 		teredo_count(t, TEREDO_A_STATS_TX_NO_MEMORY);
 		return NULL;
@@ -559,18 +567,10 @@ struct sk_buff *teredo_alloc_skb(struct teredo_dev *t, unsigned int len)
 	return skb;
 }
 
-/**
- * teredo_xmit - ndo_start_xmit
- * @skb: packet from the stack; consumed
- * @dev: the device
- *
- * BH disabled, RCU.
- *
- * Return: NETDEV_TX_OK always: there is no queue.
- */
-netdev_tx_t teredo_xmit(struct sk_buff *skb, struct net_device *dev)
+/* A packet from the stack. Consumes @skb. RCU, BH disabled. */
+static void teredo_xmit_rcu(struct teredo_dev *t, struct sk_buff *skb)
 {
-	struct teredo_dev *t = netdev_priv(dev);
+	struct net_device *dev = t->dev;
 	const struct teredo_config *cfg;
 	struct teredo_peer *peer;
 	union teredo_path path;
@@ -581,34 +581,34 @@ netdev_tx_t teredo_xmit(struct sk_buff *skb, struct net_device *dev)
 	if (unlikely(!sk)) {
 		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_DOWN,
 			       SKB_DROP_REASON_DEV_READY);
-		return NETDEV_TX_OK;
+		return;
 	}
 	if (unlikely(skb->protocol != htons(ETH_P_IPV6) ||
 		     !pskb_may_pull(skb, sizeof(struct ipv6hdr)) ||
 		     ipv6_hdr(skb)->version != 6)) {
 		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_FOREIGN,
 			       SKB_DROP_REASON_UNHANDLED_PROTO);
-		return NETDEV_TX_OK;
+		return;
 	}
 	if (cfg->mode == TEREDO_MODE_CLIENT) {
 		if (!teredo_tx_client(t, rcu_dereference(t->qual), cfg, skb))
-			return NETDEV_TX_OK;
+			return;
 	} else if (!teredo_tx_relay(t, cfg, sk, skb)) {
-		return NETDEV_TX_OK;
+		return;
 	}
 	if (unlikely(skb->len > dev->mtu && !skb_is_gso(skb))) {
 		/* RL-TX-18; the stack sees to it unless it was bypassed */
 		teredo_icmp6_too_big(t, skb, dev->mtu);
 		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_TOO_BIG,
 			       SKB_DROP_REASON_PKT_TOO_BIG);
-		return NETDEV_TX_OK;
+		return;
 	}
 
 	peer = teredo_peer_find(t, &ipv6_hdr(skb)->daddr);
 	if (unlikely(!peer)) {
 		peer = teredo_tx_new_peer(t, cfg, sk, skb);
 		if (!peer)
-			return NETDEV_TX_OK;
+			return;
 	}
 	path = teredo_path(peer);
 	if (likely(path.state == TEREDO_PEER_TRUSTED &&
@@ -617,5 +617,21 @@ netdev_tx_t teredo_xmit(struct sk_buff *skb, struct net_device *dev)
 		teredo_peer_send(peer, skb);	/* CL-TX-05, RL-TX-04 */
 	else
 		teredo_search_xmit(peer, cfg, skb);
+}
+
+/**
+ * teredo_xmit - ndo_start_xmit
+ * @skb: packet from the stack; consumed
+ * @dev: the device
+ *
+ * BH disabled.
+ *
+ * Return: NETDEV_TX_OK always: there is no queue.
+ */
+netdev_tx_t teredo_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	rcu_read_lock();
+	teredo_xmit_rcu(netdev_priv(dev), skb);
+	rcu_read_unlock();
 	return NETDEV_TX_OK;
 }
