@@ -62,7 +62,7 @@ dkms-uninstall: uninstall-tools
 	rm -rf $(source)
 
 demo: host
-	@selftests/vm.sh -s $(SUITE) -- selftests/demo.sh
+	@selftests/vm.sh -s $(SUITE) -t 1800 -- selftests/demo.sh
 
 check: host
 	@selftests/check.sh -s $(SUITE) $(T)
