@@ -321,16 +321,20 @@ def forward(lab):
                     "tx_not_global", bubbles=1)
     lab.set("type", "teredo", "private", "off")
 
-    # the largest that IPv4 carries, in fragments: what leaves is counted
+    # bubbles and tests with trailers, not data (SV-20)
     gateway = ("203.219.21.1", 5000)
     sock = wire.Udp(lab.client_ns, *gateway)
-    for name, packet, counter in (
-            ("65507 octets", bubble(teredo(PRIMARY, *gateway), PEER_ADDRESS),
-             "tx_relayed"),
-            ("65507 octets and an origin indication",
-             bubble(teredo(PRIMARY, *gateway), OWN_PEER), "tx_too_big")):
+    for name, packet, size, counter in (
+            ("1280 octets", bubble(teredo(PRIMARY, *gateway), PEER_ADDRESS),
+             1280, "tx_relayed"),
+            ("1280 octets and an origin indication",
+             bubble(teredo(PRIMARY, *gateway), OWN_PEER), 1280, "tx_relayed"),
+            ("1281 octets", bubble(teredo(PRIMARY, *gateway), OWN_PEER),
+             1281, "tx_too_big"),
+            ("65507 octets", bubble(teredo(PRIMARY, *gateway), OWN_PEER),
+             65507, "tx_too_big")):
         lab.counters.moved()
-        sock.send(packet + bytes(65507 - len(packet)), SERVER)
+        sock.send(packet + bytes(size - len(packet)), SERVER)
         _, moved = lab.settle()
         lab.tap.equal(moved, {"rx_bubbles": 1, counter: 1},
                       f"{name}: {counter}")
