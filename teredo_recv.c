@@ -42,6 +42,7 @@ struct sk_buff *teredo_gro_receive(struct sock *sk, struct list_head *head,
 	const struct packet_offload *ptype;
 	struct sk_buff *pp = NULL;
 	const struct ipv6hdr *ip6;
+	int outer;
 
 	ip6 = skb_gro_header(skb, off + sizeof(*ip6), off);
 	if (!ip6 || ip6->version != 6 || !t ||
@@ -51,7 +52,12 @@ struct sk_buff *teredo_gro_receive(struct sock *sk, struct list_head *head,
 	ptype = gro_find_receive_by_type(htons(ETH_P_IPV6));
 	if (!ptype)
 		goto flush;
-	return call_gro_receive(ptype->callbacks.gro_receive, head, skb);
+	/* before 6.9 UDP finds the socket again by the network header */
+	outer = skb_network_offset(skb);
+	pp = call_gro_receive(ptype->callbacks.gro_receive, head, skb);
+	if (PTR_ERR(pp) != -EINPROGRESS)
+		skb_set_network_header(skb, outer);
+	return pp;
 
 flush:
 	NAPI_GRO_CB(skb)->flush = 1;
@@ -74,6 +80,8 @@ int teredo_gro_complete(struct sock *sk, struct sk_buff *skb, int nhoff)
 	if (!ptype)
 		return -ENOENT;
 	skb_set_inner_mac_header(skb, nhoff);
+	/* and TCP its pseudo header; the core resets it afterwards */
+	skb_set_network_header(skb, nhoff);
 	return ptype->callbacks.gro_complete(skb, nhoff);
 }
 
