@@ -113,7 +113,7 @@ machine()
 # Output passes live, through pipes: QEMU would truncate a file.
 boot()
 {
-	local status=0
+	local status=0 vm
 
 	mkfifo "$run/out" "$run/err"
 	cat "$run/out" &
@@ -121,7 +121,12 @@ boot()
 	exec {hold_out}<>"$run/out" {hold_err}<>"$run/err"
 	touch "$run/log" "$run/status" "$run/console"
 	timeout --foreground -k 5 "$limit" "${qemu[@]}" </dev/null \
-		>"$run/qemu" 2>&1 || status=$?
+		>"$run/qemu" 2>&1 &
+	vm=$!
+	# who ends us ends the VM
+	trap 'kill "$vm"; exit 143' TERM INT HUP
+	wait "$vm" || status=$?
+	trap - TERM INT HUP
 	exec {hold_out}>&- {hold_err}>&-
 	wait
 	return "$status"
