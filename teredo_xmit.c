@@ -352,15 +352,12 @@ static u32 teredo_path_mtu(const struct rtable *rt)
  * An inner checksum that is left to the device makes the outer one final
  * (local checksum offload). A NAT on this machine would see the pending mark
  * and update the outer one as if it were pending too: it would be wrong from
- * there on. So it is not left pending where a NAT is likely. A GSO packet's
- * outer checksum is pending itself.
+ * there on. So the inner one is not left pending; then the outer one is. A
+ * GSO packet's is so anyway, and what a network card received has none.
  */
-static bool teredo_csum_early(const struct teredo_config *cfg,
-			      const struct sk_buff *skb, __be32 saddr)
+static bool teredo_csum_pending(const struct sk_buff *skb)
 {
-	return skb->ip_summed == CHECKSUM_PARTIAL && !skb_is_gso(skb) &&
-	       (cfg->mode == TEREDO_MODE_CLIENT ||
-		cfg->nat == TEREDO_SWITCH_ON || teredo_ipv4_private(saddr));
+	return skb->ip_summed == CHECKSUM_PARTIAL && !skb_is_gso(skb);
 }
 
 /*
@@ -391,7 +388,7 @@ static int teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 				rt->dst.header_len + TEREDO_HLEN);
 	if (unlikely(err))
 		goto nomem;
-	if (teredo_csum_early(cfg, skb, saddr)) {
+	if (teredo_csum_pending(skb)) {
 		err = skb_checksum_help(skb);
 		if (unlikely(err))
 			goto nomem;
