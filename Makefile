@@ -17,7 +17,9 @@ export IPROUTE2_PLUGIN_DIR
 endif
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
-release = $(shell $(MAKE) -s -C $(KDIR) kernelrelease)
+# Debian's headers answer `make kernelrelease` with another one
+release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
+	$(KDIR)/include/generated/utsrelease.h)
 source = $(DESTDIR)/usr/src/teredo-$(VERSION)
 # what DKMS compiles: the module's files and no others
 module-files = dkms.conf VERSION Kbuild $(wildcard *.[ch]) compat include

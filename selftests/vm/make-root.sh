@@ -10,7 +10,8 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
 suite=$1
-base=${suite%-backports}
+# SUITE-backports: its kernel; SUITE-dkms: more packages
+base=${suite%-backports} base=${base%-dkms}
 # the number is for changes of this script that change what it makes
 key=$(hash_of "$vm_dir/packages" "$vm_dir/packages.$suite" "$vm_dir/root-hook" \
 	"1 $suite")
@@ -38,9 +39,11 @@ make_tree()
 	case $base in
 	sid) options+=(--aptopt='Acquire::Check-Valid-Until "false"') ;;
 	esac
-	# Nobody boots from the initramfs that Debian's hook would make.
+	# Nobody boots from the initramfs that Debian's hook would make. A
+	# user's namespaces may neither mount /sys nor change to apt's user.
 	as_root mmdebstrap --mode=root --variant=minbase --quiet \
 		--include="$(packages | paste -sd,)" \
+		--skip=chroot/mount/sys --aptopt='APT::Sandbox::User "root"' \
 		--aptopt='Acquire::Languages "none"' "${options[@]}" \
 		--dpkgopt='path-exclude=/etc/kernel/postinst.d/initramfs-tools' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -51,7 +54,7 @@ make_tree()
 			>"$1/etc/initramfs-tools/update-initramfs.conf"' \
 		--customize-hook="cp '$vm_dir/root-hook' \"\$1/tmp/root-hook\"" \
 		--customize-hook='chroot "$1" /tmp/root-hook' \
-		--customize-hook='rm "$1"/tmp/*' \
+		--customize-hook='rm "$1/tmp/root-hook"' \
 		"$base" "$dir.new/tree" "$sources"
 	rm "$sources"
 }
@@ -64,7 +67,7 @@ make_image()
 	# No journal: the image is only ever read. Lazy tables stay holes.
 	as_root mke2fs -q -t ext4 -O ^has_journal,^metadata_csum,^resize_inode \
 		-m 0 -i 8192 -d "$dir.new/tree" "$dir.new/root.img" \
-		$((size * 5 / 4 + 300))M >&2
+		$((size * 5 / 4 + 300))M >/dev/null
 }
 
 make_root()

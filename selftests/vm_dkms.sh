@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# DKMS: installed, loaded and taken away in a VM with a root of its own, in
+# which nothing of this project has been; then nothing is left. Compiles
+# inside the VM, so this takes minutes: it is not in TESTS.host.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+vm=$(dirname "$0")/vm.sh
+
+if [[ ! ${TEREDO_VM:-} ]]; then
+	VM_PARTS='' exec "$vm" -s bookworm-dkms -m 2048 -t 3000 -- \
+		"selftests/$(basename "$0")"
+fi
+
+log=$(mktemp)
+version=$(<VERSION)
+
+# files: all but indices and caches
+files()
+{
+	find /usr /etc /var/lib -xdev ! -type d ! -path '*/modules.*' \
+		! -path '/var/lib/dkms/mok.*' ! -name __pycache__ | sort
+}
+
+# step NAME COMMAND...
+step()
+{
+	local what=$1
+
+	shift
+	"$@" >"$log" 2>&1
+	check_err $? "$*"
+	[[ $RET == 0 ]] || tail -n 40 "$log" | sed 's/^/# /'
+	log_test "$what"
+}
+
+# shellcheck disable=SC2317	# called by name
+installed()
+{
+	dkms status teredo/"$version" | grep -q ": installed" &&
+		modinfo -F filename teredo | grep '/updates/dkms/teredo.ko'
+}
+
+# shellcheck disable=SC2317
+works()
+{
+	modprobe teredo && ip link add teredo0 type teredo &&
+		ip -d link show teredo0 | grep 'teredo mode client' &&
+		teredoctl status teredo0 && ip link delete teredo0 &&
+		modprobe -r teredo
+}
+
+# shellcheck disable=SC2317
+gone()
+{
+	hash -r
+	! modinfo teredo && ! command -v teredoctl && files >/tmp/after &&
+		diff /tmp/before /tmp/after
+}
+
+ktap_print_header
+ktap_set_plan 10
+grep -qx "PACKAGE_VERSION=\"$version\"" dkms.conf
+check_err $? "dkms.conf has another version than VERSION"
+log_test "one version"
+
+# the repository is read-only here
+mkdir /root/teredo
+tar --exclude=./.git --exclude=./build -cf - . | tar -C /root/teredo -xf -
+cd /root/teredo || exit
+files >/tmp/before
+step "make dkms-install" make dkms-install
+step "DKMS knows it, modinfo finds it" installed
+step "it loads and works, and so do the tools" works
+step "make dkms-uninstall" make dkms-uninstall
+step "nothing is left" gone
+
+# the same without DKMS
+step "make install" make install
+step "it loads and works, installed so" works
+step "make uninstall" make uninstall
+step "nothing of that is left" gone
+ktap_finished
