@@ -450,6 +450,8 @@ void teredo_ctrl_unbind(struct teredo_dev *t);
 void teredo_ctrl_release(u32 portid, struct net *net);
 int teredo_ctrl_send(struct teredo_dev *t, struct nlattr *attrs[],
 		     struct netlink_ext_ack *extack);
+int teredo_ctrl_refuse(struct teredo_dev *t, struct nlattr *attrs[],
+		       struct netlink_ext_ack *extack);
 void teredo_ctrl_recv(struct teredo_dev *t, const struct sk_buff *skb);
 void teredo_ctrl_err(struct teredo_dev *t, __be32 server, u8 type, u8 code);
 

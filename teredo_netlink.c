@@ -91,6 +91,13 @@ const char teredo_stat_names[][ETH_GSTRING_LEN] = {
 	[TEREDO_A_STATS_TX_RELAYED] = "tx_relayed",
 	[TEREDO_A_STATS_RX_CTRL] = "rx_ctrl",
 	[TEREDO_A_STATS_TX_CTRL] = "tx_ctrl",
+	[TEREDO_A_STATS_RX_RA_UNSOLICITED] = "rx_ra_unsolicited",
+	[TEREDO_A_STATS_RX_RA_NONCE] = "rx_ra_nonce",
+	[TEREDO_A_STATS_RX_RA_AUTH] = "rx_ra_auth",
+	[TEREDO_A_STATS_RX_RA_INVALID] = "rx_ra_invalid",
+	[TEREDO_A_STATS_ECN_ODD] = "ecn_odd",
+	[TEREDO_A_STATS_ICMP_PEER] = "icmp_peer",
+	[TEREDO_A_STATS_ICMP_IGNORED] = "icmp_ignored",
 };
 
 /**
@@ -768,6 +775,16 @@ static int teredo_nl_ctrl_send(struct teredo_dev *t, struct genl_info *info)
 int teredo_nl_ctrl_send_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	return teredo_nl_locked(info, teredo_nl_ctrl_send);
+}
+
+static int teredo_nl_ctrl_refuse(struct teredo_dev *t, struct genl_info *info)
+{
+	return teredo_ctrl_refuse(t, info->attrs, info->extack);
+}
+
+int teredo_nl_ctrl_refuse_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return teredo_nl_locked(info, teredo_nl_ctrl_refuse);
 }
 
 static size_t teredo_nl_ctrl_size(unsigned int len)

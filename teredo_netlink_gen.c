@@ -67,6 +67,14 @@ static const struct nla_policy teredo_ctrl_send_nl_policy[TEREDO_A_CTRL_PORT + 1
 	[TEREDO_A_CTRL_PAYLOAD] = NLA_POLICY_MAX_LEN(2048),
 };
 
+/* TEREDO_CMD_CTRL_REFUSE - do */
+static const struct nla_policy teredo_ctrl_refuse_nl_policy[TEREDO_A_CTRL_REFUSAL + 1] = {
+	[TEREDO_A_CTRL_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
+	[TEREDO_A_CTRL_REFUSAL] = NLA_POLICY_MAX(NLA_U32, 3),
+	[TEREDO_A_CTRL_ADDRESS] = { .type = NLA_BE32, },
+	[TEREDO_A_CTRL_PORT] = { .type = NLA_BE16, },
+};
+
 /* Ops table for teredo */
 static const struct genl_split_ops teredo_nl_ops[] = {
 	{
@@ -121,6 +129,13 @@ static const struct genl_split_ops teredo_nl_ops[] = {
 		.doit		= teredo_nl_ctrl_send_doit,
 		.policy		= teredo_ctrl_send_nl_policy,
 		.maxattr	= TEREDO_A_CTRL_PORT,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= TEREDO_CMD_CTRL_REFUSE,
+		.doit		= teredo_nl_ctrl_refuse_doit,
+		.policy		= teredo_ctrl_refuse_nl_policy,
+		.maxattr	= TEREDO_A_CTRL_REFUSAL,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };

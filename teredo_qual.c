@@ -490,3 +490,34 @@ int teredo_ctrl_send(struct teredo_dev *t, struct nlattr *attrs[],
 	rcu_read_unlock();
 	return err;
 }
+
+/**
+ * teredo_ctrl_refuse - the helper refused a control packet
+ * @t: the device
+ * @attrs: TEREDO_A_CTRL_..., validated by the policy
+ * @extack: names the attribute at fault
+ *
+ * The kernel has no state to judge advertisements by: the helper does
+ * (SEC-22 to SEC-25), and they are counted here with all other drops. RTNL.
+ *
+ * Return: 0 or a negative errno.
+ */
+int teredo_ctrl_refuse(struct teredo_dev *t, struct nlattr *attrs[],
+		       struct netlink_ext_ack *extack)
+{
+	static const u8 stats[] = {
+		[TEREDO_REFUSAL_RA_UNSOLICITED] =
+			TEREDO_A_STATS_RX_RA_UNSOLICITED,
+		[TEREDO_REFUSAL_RA_NONCE] = TEREDO_A_STATS_RX_RA_NONCE,
+		[TEREDO_REFUSAL_RA_AUTH] = TEREDO_A_STATS_RX_RA_AUTH,
+		[TEREDO_REFUSAL_RA_INVALID] = TEREDO_A_STATS_RX_RA_INVALID,
+	};
+
+	if (!attrs[TEREDO_A_CTRL_REFUSAL]) {
+		NL_SET_ERR_MSG(extack, "refusal is missing");
+		return -EINVAL;
+	}
+	teredo_count(t, stats[nla_get_u32(attrs[TEREDO_A_CTRL_REFUSAL])]);
+	dev_core_stats_rx_dropped_inc(t->dev);
+	return 0;
+}

@@ -265,6 +265,34 @@ static const struct {
 		"tx_ctrl",
 		"control packets sent by the helper",
 	},
+	[TEREDO_A_STATS_RX_RA_UNSOLICITED] = {
+		"rx_ra_unsolicited",
+		"router advertisement that nobody waits for",
+	},
+	[TEREDO_A_STATS_RX_RA_NONCE] = {
+		"rx_ra_nonce",
+		"router advertisement with another nonce",
+	},
+	[TEREDO_A_STATS_RX_RA_AUTH] = {
+		"rx_ra_auth",
+		"router advertisement that is not authentic",
+	},
+	[TEREDO_A_STATS_RX_RA_INVALID] = {
+		"rx_ra_invalid",
+		"router advertisement that is malformed or useless",
+	},
+	[TEREDO_A_STATS_ECN_ODD] = {
+		"ecn_odd",
+		"packet with an ECN field that no tunnel should give it",
+	},
+	[TEREDO_A_STATS_ICMP_PEER] = {
+		"icmp_peer",
+		"ICMP errors for what was sent to a peer",
+	},
+	[TEREDO_A_STATS_ICMP_IGNORED] = {
+		"icmp_ignored",
+		"ICMP errors that belong to nothing that we sent, or change nothing",
+	},
 };
 
 _Static_assert(ARRAY_SIZE(stats) == TEREDO_A_STATS_MAX + 1,
