@@ -31,9 +31,10 @@ declare -A checks=(
 	[rst]="docutils finds nothing in the documentation"
 	[spelling]="codespell finds nothing"
 	[links]="what the documents refer to exists"
+	[ids]="each rule of the RFCs has its code and its test"
 )
 order=(spdx checkpatch netdev kerneldoc build tools uapi format cppcheck
-	shellcheck python spec man rst spelling links)
+	shellcheck python spec man rst spelling links ids)
 
 for name; do
 	if [[ ! ${checks[$name]:-} ]]; then
@@ -417,8 +418,8 @@ check_spelling()
 	local text
 
 	mapfile -t text < <(named . "^(LICENSE|.*\.patch|${generated:-$^})$")
-	# .Nd is a macro of manual pages
-	checker codespell -L nd "${text[@]}"
+	# .Nd is a macro of manual pages, ECT a codepoint of RFC 3168
+	checker codespell -L nd,ect "${text[@]}"
 }
 
 check_links()
@@ -428,6 +429,11 @@ check_links()
 	mapfile -t documents < <(named '(\.md|^Documentation/.*\.rst|\.[1-8])$')
 	found "${documents[@]}"
 	checker python3 -B selftests/lint/links.py "${documents[@]}"
+}
+
+check_ids()
+{
+	checker python3 -B selftests/lint/ids.py
 }
 
 (($#)) || set -- "${order[@]}"
@@ -448,11 +454,11 @@ for name; do
 	elif ((status)); then
 		failed=$((failed + 1))
 		echo "not ok $number - $name: ${checks[$name]} $took"
-		sed 's/^/# /' "$work/output"
 	else
 		passed=$((passed + 1))
 		echo "ok $number - $name: ${checks[$name]} $took"
 	fi
+	sed 's/^/# /' "$work/output"
 done
 echo "$passed passed, $failed failed, $skipped skipped"
 ((!failed))
