@@ -93,6 +93,9 @@ static void teredo_wheel_arm(struct teredo_dev *t, u32 tick)
 	t->wheel_on = true;
 	t->wheel_armed = tick;
 	wait = tick - teredo_tick();
+	/* a timer far ahead is late by up to an eighth: it comes twice */
+	if (wait > 8)
+		wait -= wait / 8;
 	mod_delayed_work(teredo_wq, &t->wheel_work,
 			 wait > 0 ? wait * TEREDO_TICK : 0);
 }
