@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # check.sh [-s SUITE] [-d] [NAME...]: all tests, or those named: the ones
-# inside the VM in one boot, then the ones of the VM itself. Its last line
+# inside the VM in one boot, those that wait for timers in a second one whose
+# clock counts instructions, then the ones of the VM itself. Its last line
 # counts them all.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -38,6 +39,19 @@ of()
 	{ print $1 }' "$1"
 }
 
+# with_clock [-v] NAME...: those with the word `clock`; -v: the others
+with_clock()
+{
+	local invert=''
+
+	[[ ${1:-} == -v ]] && { invert=-v; shift; }
+	(($#)) || return 0
+	# the debug kernel has no such clock: all of them run there as others do
+	printf '%s\n' "$@" | grep -xF $invert -f <(
+		[[ $debug ]] || awk '!/^#/ && / clock( |$)/ { print $1 }' \
+			selftests/TESTS)
+}
+
 mapfile -t inside < <(of selftests/TESTS "$@")
 mapfile -t outside < <(of selftests/TESTS.host "$@")
 for name; do
@@ -71,14 +85,19 @@ fault()
 	failed+=1
 }
 
+# in_vm VM-OPTION... -- RUN-OPTION... NAME...
 in_vm()
 {
-	local status before=$failed
+	local status before=$failed options=()
 
+	while [[ $1 != -- ]]; do
+		options+=("$1")
+		shift
+	done
+	shift
 	exec {output}< <(
 		selftests/vm.sh -s "$suite" $debug -t "${VM_LIMIT:-3600}" \
-			-w "$logs" -- selftests/run.sh -o "$PWD/$logs" \
-			"${inside[@]}" 2>&1
+			"${options[@]}" -- selftests/run.sh "$@" 2>&1
 		echo $? >"$logs/status"
 	)
 	add_up <&"$output" || fault "the VM's run did not come to its end"
@@ -104,7 +123,11 @@ on_host()
 	exec {output}<&-
 }
 
-((${#inside[@]})) && in_vm
+mapfile -t timed < <(with_clock "${inside[@]}")
+mapfile -t inside < <(with_clock -v "${inside[@]}")
+((${#inside[@]})) && in_vm -w "$logs" -- -o "$PWD/$logs" "${inside[@]}"
+# nothing is written to the host before the end: it would make the clock leap
+((${#timed[@]})) && in_vm -i -- -j 1 "${timed[@]}"
 for name in "${outside[@]}"; do
 	on_host "$name"
 done

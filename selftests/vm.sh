@@ -43,6 +43,7 @@ write_share()
 	echo "repository=${repo@Q}" >>"$run/share/settings"
 	{
 		[[ $debug ]] && echo 'export KSFT_MACHINE_SLOW=yes'
+		[[ $clock ]] && echo 'export TEREDO_VM_CLOCK=yes'
 		echo 'export TEREDO_VM=yes'
 		echo "exec ${*@Q}"
 	} >"$run/share/command"

@@ -148,6 +148,20 @@ def bubble(src, dst, hop_limit=64):
     return ipv6(src, dst, NO_NEXT, hop_limit=hop_limit)
 
 
+def udp6(src, dst, data, ports=(6000, 5000), hop_limit=64):
+    """IPv6 packet with a UDP datagram."""
+    header = struct.pack("!HHHH", *ports, 8 + len(data), 0)
+    pseudo = ip6(src) + ip6(dst) + struct.pack("!II", 8 + len(data), 17)
+    check = checksum(pseudo + header + data) or 0xffff
+    return ipv6(src, dst, 17, header[:6] + struct.pack("!H", check) + data,
+                hop_limit)
+
+
+def routed(packet):
+    """The same IPv6 packet after a router"""
+    return packet[:7] + bytes([packet[7] - 1]) + packet[8:]
+
+
 def echo(src, dst, data=b"", kind=ECHO_REQUEST, ident=0x1234, seq=1,
          hop_limit=64):
     return icmp6(src, dst, kind, body=struct.pack("!HH", ident, seq) + data,
@@ -324,6 +338,7 @@ class Datagram:
     dont_fragment: bool
     check: int
     right: bool                 # the UDP checksum is
+    time: float = 0.0           # of its arrival, as time.time() tells it
 
     @classmethod
     def parse(cls, packet):
@@ -386,18 +401,33 @@ class Udp:
             return None
 
 
+class Udp6:
+    """An ordinary UDP socket over IPv6."""
+
+    def __init__(self, ns, port):
+        with netns(ns):
+            self.sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        self.sock.bind(("::", port))
+
+
 ETH_P_ALL = 3
 ETH_P_IP = 0x0800
 ETH_P_IPV6 = 0x86dd
 PACKET_OUTGOING = 4
 SOL_PACKET = 263
 PACKET_IGNORE_OUTGOING = 23
+SO_TIMESTAMPNS = 35
 
 
 class Link:
-    """Raw access to an interface: any source out, everything in."""
+    """Raw access to an interface: any source out, everything in.
 
-    def __init__(self, ns, ifname, protocol=ETH_P_IP):
+    Each packet that comes in is also given to record, with its time.
+    """
+
+    def __init__(self, ns, ifname, protocol=ETH_P_IP, record=None):
+        self.record = record
+        self.time = 0.0
         with netns(ns):
             self.raw = socket.socket(socket.AF_INET, socket.SOCK_RAW,
                                      socket.IPPROTO_RAW)
@@ -405,8 +435,13 @@ class Link:
                                      socket.htons(protocol))
         self.tap.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
         self.tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        self.tap.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.tap.bind((ifname, protocol))
         self.tap.setblocking(False)
+
+    def close(self):
+        self.raw.close()
+        self.tap.close()
 
     def send(self, payload, src, dst, **fields):
         """Send a datagram from src to dst, both (address, port)."""
@@ -414,10 +449,15 @@ class Link:
         self.raw.sendto(packet, (dst[0], 0))
 
     def packet(self, timeout=2.0):
-        """The next packet that comes in, or None."""
+        """The next packet that comes in, or None; time is its arrival's."""
         if not select.select([self.tap], [], [], timeout)[0]:
             return None
-        return self.tap.recv(65535)
+        packet, ancillary, _, _ = self.tap.recvmsg(65535, 64)
+        seconds, nanoseconds = struct.unpack("qq", ancillary[0][2][:16])
+        self.time = seconds + nanoseconds / 1e9
+        if self.record:
+            self.record(packet, self.time)
+        return packet
 
     def receive(self, timeout=2.0):
         """The next datagram that comes in, or None."""
@@ -428,6 +468,7 @@ class Link:
                 return None
             datagram = Datagram.parse(packet)
             if datagram:
+                datagram.time = self.time
                 return datagram
 
     def drain(self, timeout=0.0):

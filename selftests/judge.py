@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""What tshark warns of in the Teredo datagrams of a capture
+
+judge.py FILE...: prints what is malformed or suspicious in it, and fails if
+anything is. tshark's dissector does not know the trailers of RFC 6081, so
+that datagrams with trailers are left out. Capture where checksums are
+complete (ethtool -K DEV tx off).
+"""
+
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+
+import wire
+
+MAGIC = 0xa1b2c3d4
+ETHERNET, RAW, COOKED, COOKED2 = 1, 101, 113, 276
+# octets in front of the IP packet
+LINK_HEADERS = {ETHERNET: 14, RAW: 0, COOKED: 16, COOKED2: 20}
+# An answer that never came is no fault of what was sent.
+IGNORED = ("No response seen to ICMPv6 request",)
+
+
+class Pcap:
+    """A capture file of IP packets"""
+
+    def __init__(self):
+        descriptor, self.path = tempfile.mkstemp(suffix=".pcap")
+        self.file = os.fdopen(descriptor, "wb")
+        self.file.write(struct.pack("=IHHiIII", MAGIC, 2, 4, 0, 0, 65535,
+                                    RAW))
+        self.file.flush()
+        self.count = 0
+
+    def add(self, packet, when):
+        self.file.write(struct.pack("=IIII", int(when),
+                                    int(when % 1 * 1000000), len(packet),
+                                    len(packet)) + packet)
+        self.file.flush()
+        self.count += 1
+
+
+def packets(path):
+    """IP packets of a capture file, with their times"""
+    with open(path, "rb") as file:
+        octets = file.read()
+    order = "<" if octets[:4] == struct.pack("<I", MAGIC) else ">"
+    skip = LINK_HEADERS[struct.unpack(order + "I", octets[20:24])[0]]
+    at = 24
+    while at + 16 <= len(octets):
+        seconds, micros, size, _ = struct.unpack(order + "IIII",
+                                                 octets[at:at + 16])
+        yield octets[at + 16 + skip:at + 16 + size], seconds + micros / 1e6
+        at += 16 + size
+
+
+def is_teredo(datagram):
+    """Looks like it, and has no trailers"""
+    payload = datagram.payload
+    if not payload or (payload[0] >> 4 != 6 and
+                       payload[:2] not in (b"\0\0", b"\0\1")):
+        return False
+    try:
+        return not wire.Packet.parse(payload).trailing
+    except wire.Malformed:
+        return True             # for tshark to say so
+
+
+def judge(path):
+    """What is wrong in a capture: a list of lines"""
+    pcap = Pcap()
+    for packet, when in packets(path):
+        datagram = wire.Datagram.parse(packet)
+        if datagram and is_teredo(datagram):
+            if not datagram.right or not datagram.check:
+                return [f"UDP checksum {datagram.check:#x} of "
+                        f"{datagram.payload.hex()}"]
+            pcap.add(packet, when)
+    if not pcap.count:
+        return ["the capture holds no Teredo datagram"]
+    done = subprocess.run(
+        ["tshark", "-n", "-r", pcap.path, "--enable-heuristic", "teredo_udp",
+         "-o", "udp.try_heuristic_first:TRUE", "-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE",
+         "-Y", "!teredo || _ws.malformed || _ws.expert.severity >= 0x600000",
+         "-T", "fields", "-e", "frame.number", "-e", "ip.src", "-e", "ip.dst",
+         "-e", "_ws.expert.message", "-e", "frame.protocols"],
+        check=False, capture_output=True, text=True)
+    os.unlink(pcap.path)
+    if done.returncode:
+        return [f"tshark: {done.stderr.strip()}"]
+    return [line for line in done.stdout.splitlines()
+            if not any(text in line for text in IGNORED)]
+
+
+def main():
+    failed = 0
+    for path in sys.argv[1:]:
+        for line in judge(path):
+            print(f"{path}: {line}")
+            failed = 1
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
