@@ -12,8 +12,8 @@ of this package; every module is read, so that a new file needs no list:
         lab.refused(wire.bubble(CLIENT_ADDRESS, "2001::5"), "rx_not_mine")
 
 The first word of a row's ids is the rule that it is about, the others it
-shows too; `ids` lists all of them with level and source. Each row is one
-line of TAP and has a device of its own:
+shows too; requirements.tsv lists them all, and says why where a rule has no
+row. Each row is one line of TAP and has a device of its own:
 
     client      on 1.2.3.4:40000, qualified: lab.own is its address
     relay       on 204.152.184.7:3545
@@ -23,11 +23,9 @@ line of TAP and has a device of its own:
 
 clock=True: the row waits for timers. It runs where waiting is free and exact
 (vm.sh -i) and nowhere else. words="...": more words of `ip link add`.
-Many rows of one kind: call the decorator in a loop, on a lambda. Rules which
-are not to be shown by packets are told with why().
+Many rows of one kind: call the decorator in a loop, on a lambda.
 
     selftests/vm.sh -i -- selftests/conformance.py [ID...]
 
-runs those whose ids begin so; --list prints the rows, --missing the binding
-ids that have none, neither needs a VM.
+runs those whose ids begin so; --list prints the rows and needs no VM.
 """

@@ -3,7 +3,7 @@
 
 from wire import CLIENT, CLIENT_ADDRESS, V5, auth, origin, udp6
 
-from .rows import client, why
+from .rows import client
 
 
 @client("E-04 SEC-04", "headers in the wrong order, twice or unknown: dropped")
@@ -22,6 +22,3 @@ def _(lab):
     lab.settle()
     lab.send(packet, check=1)
     lab.expect()
-
-
-why("A-16", "a statement about registries, nothing is done for it")

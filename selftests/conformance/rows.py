@@ -14,7 +14,6 @@ import typing
 HERE = pathlib.Path(__file__).resolve().parent
 # waiting is free and exact
 CLOCK = bool(os.environ.get("TEREDO_VM_CLOCK"))
-BINDING = ("MUST", "must", "P-MUST", "MUST NOT")
 
 
 @dataclasses.dataclass
@@ -29,15 +28,7 @@ class Row:
     where: str = ""             # file and line
 
 
-@dataclasses.dataclass
-class Why:
-    """What cannot be shown by packets, or need not be"""
-    ids: list
-    reason: str
-
-
 ROWS = []
-WHYS = []
 
 
 def row(ids, title, *, mode=None, words="", clock=False):
@@ -59,10 +50,6 @@ host_relay = functools.partial(row, mode="host-relay")
 server = functools.partial(row, mode="server")
 
 
-def why(ids, reason):
-    WHYS.append(Why(ids.split(), reason))
-
-
 def load():
     """Reads all modules of this package"""
     for module in sorted(pkgutil.iter_modules([str(HERE)]),
@@ -70,20 +57,15 @@ def load():
         importlib.import_module(f"{__package__}.{module.name}")
 
 
-def levels():
-    """Level of each id"""
-    lines = (HERE / "ids").read_text(encoding="utf-8").splitlines()
-    return {line.split("\t")[0]: line.split("\t")[1]
-            for line in lines if line and not line.startswith("#")}
-
-
-def missing():
-    """Binding ids without a row or a reason, and unknown ids"""
-    shown = {name for row in ROWS + WHYS for name in row.ids}
-    known = levels()
-    return ([name for name, level in known.items()
-             if level in BINDING and name not in shown],
-            sorted(shown - set(known)))
+def requirements():
+    """id: level, scope and note, see requirements.tsv"""
+    found = {}
+    for line in (HERE / "requirements.tsv").read_text(
+            encoding="utf-8").splitlines():
+        fields = line.split("\t")
+        if len(fields) == 7 and not line.startswith("#"):
+            found[fields[0]] = (fields[2], fields[3], fields[6])
+    return found
 
 
 def chosen(wanted):
