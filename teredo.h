@@ -331,7 +331,7 @@ static inline bool teredo_addr6_global(const struct in6_addr *a)
 	       (a->s6_addr[0] & 0xfe) != 0xfc;	/* unique local */
 }
 
-/* Was the peer heard within its validity (C-11)? */
+/* Was the peer heard within its validity (C-11, CL-P-04)? */
 static inline bool teredo_peer_fresh(const struct teredo_peer *peer)
 {
 	return (u32)jiffies - READ_ONCE(peer->last_rx) < TEREDO_VALIDITY;

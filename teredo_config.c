@@ -214,8 +214,9 @@ void teredo_config_defaults(struct teredo_config *cfg, u8 mode)
 		cfg->icmp_limit = 88;
 		return;
 	}
+	/* CL-P-01 */
 	cfg->max_peers = mode == TEREDO_MODE_CLIENT ? 4096 : 65536;
-	cfg->queue = 4;
+	cfg->queue = 4;					/* C-34 */
 	cfg->peer_rate = 1000;
 	cfg->bubble_rate = 1000;
 	cfg->server_rate = 250;
@@ -301,6 +302,7 @@ static const struct nlattr *teredo_culprit(struct nlattr *data[], int type)
 	       data[IFLA_TEREDO_MODE];
 }
 
+/* SV-01 */
 static int teredo_check_server(const struct teredo_config *cfg,
 			       struct nlattr *data[],
 			       struct netlink_ext_ack *extack)

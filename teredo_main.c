@@ -100,17 +100,17 @@ static int teredo_socks_open(struct teredo_dev *t,
 			     const struct teredo_config *cfg)
 {
 	struct sock *sk, *sk2 = NULL;
-	__be16 port = cfg->port;
+	__be16 port = cfg->port;		/* CL-Q-37, RL-OP-02 */
 
 	if (!port)
-		port = t->port;
+		port = t->port;			/* C-04 */
 	sk = teredo_sock_open(t, cfg, cfg->local, port);
 	if (IS_ERR(sk) && !cfg->port && port)
 		/* somebody has taken the port that chance had given us */
 		sk = teredo_sock_open(t, cfg, cfg->local, 0);
 	if (IS_ERR(sk))
 		return PTR_ERR(sk);
-	if (cfg->mode == TEREDO_MODE_SERVER) {
+	if (cfg->mode == TEREDO_MODE_SERVER) {	/* SV-01 */
 		sk2 = teredo_sock_open(t, cfg, cfg->secondary, port);
 		if (IS_ERR(sk2)) {
 			rcu_assign_pointer(t->sk, sk);
@@ -385,9 +385,9 @@ static void teredo_setup(struct net_device *dev)
 	dev->hw_enc_features |= TEREDO_FEATURES;
 	dev->pcpu_stat_type = NETDEV_PCPU_STAT_TSTATS;
 	dev->needed_headroom = LL_MAX_HEADER + TEREDO_HLEN;
-	dev->mtu = TEREDO_MIN_MTU;
+	dev->mtu = TEREDO_MIN_MTU;		/* TUN-01 */
 	dev->min_mtu = TEREDO_MIN_MTU;
-	dev->max_mtu = TEREDO_MAX_MTU;
+	dev->max_mtu = TEREDO_MAX_MTU;		/* TUN-02 */
 	/* with the outer headers it still fits into IPv4's length field */
 	netif_set_tso_max_size(dev, GSO_LEGACY_MAX_SIZE - TEREDO_HLEN);
 	netif_keep_dst(dev);		/* for the errors to those who wait */
@@ -541,7 +541,8 @@ static int teredo_pre_up(struct teredo_dev *t, struct netlink_ext_ack *extack)
 
 /*
  * The tunnel carries no link-local traffic: no address of that kind, no MLD,
- * no solicitations. After addrconf's own notifier; also in a new namespace.
+ * no solicitations (CL-Q-33). After addrconf's own notifier; also in a new
+ * namespace.
  */
 static void teredo_quiet(struct net_device *dev)
 {

@@ -235,8 +235,8 @@ static int teredo_nl_put_qual(struct sk_buff *skb, const struct teredo_qual *q)
 	return 0;
 }
 
-/* What qualification learned. A device that could not come up is in error
- * whatever its mode; the state of the others follows from the interface.
+/* What qualification learned (V-01). A device that could not come up is in
+ * error whatever its mode; the state of the others follows from the interface.
  */
 static int teredo_nl_put_state(struct sk_buff *skb, struct teredo_dev *t,
 			       const struct teredo_config *cfg,
@@ -498,6 +498,7 @@ static int teredo_nl_put_ago(struct sk_buff *skb, int type, bool ever, u32 when)
 				 TEREDO_A_PEER_PAD);
 }
 
+/* V-02 */
 static int teredo_nl_put_peer(struct sk_buff *skb,
 			      const struct teredo_peer *peer, u32 queued)
 {

@@ -121,6 +121,7 @@ static inline struct teredo_ep teredo_mapped(const struct in6_addr *a)
 	return ep;
 }
 
+/* Server that a Teredo address embeds */
 static inline __be32 teredo_server(const struct in6_addr *a)
 {
 	return teredo_addr(a)->server;
@@ -132,7 +133,7 @@ static inline bool teredo_has_prefix(const struct in6_addr *a, __be32 prefix)
 }
 
 /**
- * teredo_make_addr - form a Teredo address (RFC 4380 section 4)
+ * teredo_make_addr - form a Teredo address (RFC 4380 section 4, A-01, A-12)
  * @a: result
  * @prefix: first 32 bits of the service prefix
  * @server: primary address of the server
@@ -154,7 +155,7 @@ static inline void teredo_make_addr(struct in6_addr *a, __be32 prefix,
 	memcpy(a, &ta, sizeof(*a));
 }
 
-/* Link-local source of a client's solicitation */
+/* Link-local source of a client's solicitation */
 static inline void teredo_client_linklocal(struct in6_addr *a, bool cone)
 {
 	struct teredo_addr ta = {
@@ -184,7 +185,7 @@ static inline void teredo_server_linklocal(struct in6_addr *a, __be32 primary)
  * @private_ok: lift the refusal of private and documentation ranges (G-14)
  *
  * Does not know the host's own addresses and its subnets' broadcast addresses
- * (G-10, G-15): these need the network namespace.
+ * (G-10, G-15): these need the network namespace (G-16).
  */
 static inline bool teredo_ipv4_global(__be32 addr, bool private_ok)
 {
@@ -228,7 +229,7 @@ static inline bool teredo_ipv4_private(__be32 addr)
 }
 
 /**
- * teredo_addr_valid - is this a valid Teredo address (A-13)?
+ * teredo_addr_valid - is this a valid Teredo address (A-08, A-13)?
  * @a: address, known to have the service prefix
  * @private_ok: as in teredo_ipv4_global()
  *
@@ -282,9 +283,9 @@ struct teredo_parsed {
  * @avail: octets that may be read at @data
  * @len: octets of the whole UDP payload, at least @avail
  *
- * Implements E-01 to E-05 (RFC 4380 section 5.1.1). @avail may be less than
- * @len; if the headers and 40 octets of IPv6 do not fit into @avail the
- * answer is TEREDO_PARSE_SHORT, so the caller makes enough readable first
+ * Implements E-01 to E-05 and COM-01 (RFC 4380 section 5.1.1). @avail may be
+ * less than @len; if the headers and 40 octets of IPv6 do not fit into @avail
+ * the answer is TEREDO_PARSE_SHORT, so the caller makes enough readable first
  * (TEREDO_MAX_HDRS always is enough).
  */
 static inline enum teredo_parse_result
@@ -321,7 +322,7 @@ teredo_parse_headers(struct teredo_parsed *p, const __u8 *data,
 	return TEREDO_PARSE_OK;
 }
 
-/* Authentication with the longest fields, origin, IPv6 header */
+/* Authentication with the longest fields, origin, IPv6 header (C-25) */
 #define TEREDO_MAX_HDRS		(4 + 255 + 255 + 9 + 8 + 40)
 
 #endif /* _TEREDO_PROTO_H */

@@ -128,7 +128,7 @@ static struct teredo_qual *teredo_qual_parse(struct teredo_dev *t,
 				    "server is not global unicast");
 		goto err_free;
 	}
-	if (!teredo_ipv4_global(q->mapped.addr, cfg->private_ok)) {
+	if (!teredo_ipv4_global(q->mapped.addr, cfg->private_ok)) { /* */
 		NL_SET_ERR_MSG_ATTR(extack, attrs[TEREDO_A_DEV_MAPPED_ADDRESS],
 				    "mapped-address is not global unicast");
 		goto err_free;
@@ -138,7 +138,7 @@ static struct teredo_qual *teredo_qual_parse(struct teredo_dev *t,
 				    "mapped-port is 0");
 		goto err_free;
 	}
-	if (q->flags & ~TEREDO_FLAGS_RANDOM) {
+	if (q->flags & ~TEREDO_FLAGS_RANDOM) {		/* */
 		NL_SET_ERR_MSG_ATTR(extack, attrs[TEREDO_A_DEV_FLAGS],
 				    "flags may only have the bits 0x3cff");
 		goto err_free;
@@ -210,7 +210,7 @@ static void teredo_qual_work(struct work_struct *work)
 }
 
 /**
- * teredo_qual_set - dev-set: what the helper learned
+ * teredo_qual_set - dev-set: what the helper learned (CL-M-07)
  * @t: the device
  * @attrs: TEREDO_A_DEV_..., validated by the policy
  * @extack: names the attribute at fault

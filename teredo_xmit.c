@@ -98,7 +98,7 @@ static bool teredo_tx_client(struct teredo_dev *t, const struct teredo_qual *q,
 			return false;
 		}
 	}
-	if (!q) {
+	if (!q) {					/* CL-Q-23 */
 		teredo_tx_refuse(t, skb, TEREDO_A_STATS_TX_UNQUALIFIED,
 				 ICMPV6_NOROUTE);
 		return false;
@@ -127,8 +127,8 @@ static bool teredo_tx_client(struct teredo_dev *t, const struct teredo_qual *q,
 }
 
 /*
- * May a relay send this packet (RL-TX-01, RL-TX-15, RL-TX-16, HR-03, SEC-35)?
- * Else it is consumed.
+ * May a relay send this packet (RL-TX-01, RL-TX-15, RL-TX-16, HR-01, HR-03,
+ * SEC-35)? Else it is consumed.
  */
 static bool teredo_tx_relay(struct teredo_dev *t,
 			    const struct teredo_config *cfg, struct sock *sk,
@@ -204,7 +204,7 @@ unsigned int teredo_ipv4_sendable(const struct teredo_config *cfg,
 	if (!teredo_ipv4_global(addr, cfg->private_ok))
 		return TEREDO_A_STATS_TX_NOT_GLOBAL;
 	switch (inet_addr_type(net, addr)) {
-	case RTN_LOCAL:
+	case RTN_LOCAL:				/* G-15, SEC-39 */
 		return TEREDO_A_STATS_TX_SELF;
 	case RTN_BROADCAST:
 	case RTN_MULTICAST:
@@ -376,10 +376,10 @@ static int teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 	__be16 df = 0;
 	int err;
 
-	dsfield = ipv6_get_dsfield(ipv6_hdr(skb));
+	dsfield = ipv6_get_dsfield(ipv6_hdr(skb));	/* TUN-09 */
 	tos = cfg->tos == TEREDO_TOS_INHERIT ? dsfield & ~INET_ECN_MASK :
 					       cfg->tos;
-	if (cfg->ecn == TEREDO_ECN_COPY)	/* TUN-05, TUN-06 */
+	if (cfg->ecn == TEREDO_ECN_COPY)	/* TUN-05, TUN-06, SEC-69 */
 		tos = INET_ECN_encapsulate(tos, dsfield);
 	if (cfg->pmtudisc && teredo_exceeds(skb, TEREDO_MIN_MTU))
 		df = htons(IP_DF);		/* TUN-03 */
@@ -396,7 +396,7 @@ static int teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 	err = udp_tunnel_handle_offloads(skb, true);
 	if (unlikely(err))
 		goto nomem;
-	/* ETH_P_IPV6 and not IPPROTO_IPV6: that one is sit's segmentation */
+	/* not IPPROTO_IPV6: that one is sit's segmentation (TUN-19) */
 	skb_set_inner_protocol(skb, htons(ETH_P_IPV6));
 
 	__skb_push(skb, sizeof(*uh));
@@ -419,11 +419,12 @@ static int teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 	iph->version = 4;
 	iph->ihl = sizeof(*iph) >> 2;
 	iph->tos = tos;
-	iph->frag_off = df;			/* E-09 */
-	iph->ttl = cfg->ttl ?: ip4_dst_hoplimit(&rt->dst);
+	iph->frag_off = df;			/* E-09, TUN-01 */
+	iph->ttl = cfg->ttl ?: ip4_dst_hoplimit(&rt->dst);	/* TUN-04 */
 	iph->protocol = IPPROTO_UDP;
 	iph->saddr = saddr;
 	iph->daddr = to.addr;
+	/* TUN-20 */
 	__ip_select_ident(net, iph, skb_shinfo(skb)->gso_segs ?: 1);
 
 	err = ip_local_out(net, sk, skb);
@@ -474,7 +475,7 @@ void teredo_peer_send(struct teredo_peer *peer, struct sk_buff *skb)
 			       SKB_DROP_REASON_PKT_TOO_BIG);
 		return;
 	}
-	if (READ_ONCE(peer->last_tx) != now)
+	if (READ_ONCE(peer->last_tx) != now)	/* CL-P-05 */
 		WRITE_ONCE(peer->last_tx, now);
 	WRITE_ONCE(peer->tx_packets, peer->tx_packets + 1);
 	if (unlikely(!peer->ever_tx))
@@ -612,7 +613,7 @@ static void teredo_xmit_rcu(struct teredo_dev *t, struct sk_buff *skb)
 		   !(path.flags & TEREDO_PEER_SEARCH) &&
 		   teredo_peer_fresh(peer)))
 		teredo_peer_send(peer, skb);	/* CL-TX-05, RL-TX-04 */
-	else
+	else					/* CL-TX-06, RL-TX-14 */
 		teredo_search_xmit(peer, cfg, skb);
 }
 
