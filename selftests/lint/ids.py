@@ -24,9 +24,9 @@ LIST = "selftests/conformance/requirements.tsv"
 TABLE = "Documentation/networking/teredo-requirements.rst"
 CODE = ("*.[ch]", "compat/*.[ch]", "tools/*.[ch]")
 # Tests by the name of their file: not what makes or judges them
-TESTS = ("*.sh", "*.py", "*.c", "conformance/*", "nat-matrix/*")
+TESTS = ("*.sh", "*.py", "*.c", "nat-matrix/*")
 NO_TESTS = re.compile(r"selftests/(lint|mutate|vm|wire|genl|watch|control)"
-                      r"\.(sh|py)$|\.tsv$|/__pycache__")
+                      r"\.(sh|py)$")
 
 # Rows that stand for others: a test of one that cites them will do
 CITED = ("C", "AMB", "ERR", "DEV", "D", "NM")
@@ -79,15 +79,15 @@ class Row:
             rows[other].tests for other in self.see)
 
     def gaps(self, rows):
-        """What it lacks; a row that may be left out is, where a note says
-        why."""
+        """What it lacks. A note says why there is no test or, of a row that
+        may be left out, why there is nothing."""
         if not self.binding() and self.note and self.scope == "now":
             return
         if self.wants_code() and not self.code and \
                 not (self.kind in CITED and any(
                     rows[other].code for other in self.see)):
             yield "code"
-        if self.wants_test() and not self.shown(rows):
+        if self.wants_test() and not self.note and not self.shown(rows):
             yield "test"
 
     def status(self, rows):
@@ -105,7 +105,7 @@ class Row:
         elif "test" in gaps:
             word = "not shown"
         elif self.scope == "test":
-            word = "shown, without code of its own"
+            word = "no code of its own"
         else:
             word = "implemented"
         return word + (": " + self.note if self.note else "")
@@ -248,6 +248,16 @@ def scan_code(rows, ids):
 
 def scan_tests(rows, ids):
     errors = []
+    sys.path.insert(0, "selftests")
+    from conformance import rows as conformance
+    conformance.load()
+    for row in conformance.ROWS:
+        place = "conformance/" + row.where.partition(":")[0]
+        for one in row.ids:
+            if one not in rows:
+                errors.append(f"{row.where}: no such row: {one}")
+            elif place not in rows[one].tests:
+                rows[one].tests.append(place)
     for path in sorted(sum((glob.glob("selftests/" + p, recursive=True)
                             for p in TESTS), [])):
         if NO_TESTS.search(path) or not os.path.isfile(path):
