@@ -394,8 +394,6 @@ bool teredo_decap(struct teredo_dev *t, struct sk_buff *skb,
 void teredo_netif_rx(struct teredo_dev *t, struct sk_buff *skb);
 void teredo_deliver(struct teredo_dev *t, struct sk_buff *skb,
 		    unsigned int hlen);
-void teredo_drop(struct teredo_dev *t, struct sk_buff *skb,
-		 unsigned int stat, enum skb_drop_reason reason);
 
 /* teredo_peer.c */
 int teredo_peer_cache_init(void);
@@ -452,7 +450,7 @@ int teredo_ctrl_send(struct teredo_dev *t, struct nlattr *attrs[],
 		     struct netlink_ext_ack *extack);
 int teredo_ctrl_refuse(struct teredo_dev *t, struct nlattr *attrs[],
 		       struct netlink_ext_ack *extack);
-void teredo_ctrl_recv(struct teredo_dev *t, const struct sk_buff *skb);
+void teredo_ctrl_recv(struct teredo_dev *t, struct sk_buff *skb);
 void teredo_ctrl_err(struct teredo_dev *t, __be32 server, u8 type, u8 code);
 
 /* teredo_server.c */
@@ -465,6 +463,17 @@ void teredo_icmp6_too_big(struct teredo_dev *t, struct sk_buff *skb, u32 mtu);
 int teredo_err_lookup(struct sock *sk, struct sk_buff *skb);
 void teredo_err_rcv(struct sock *sk, struct sk_buff *skb, int err,
 		    __be16 port, u32 info, u8 *payload);
+
+/* teredo_drop.c */
+void teredo_drop(struct teredo_dev *t, struct sk_buff *skb, unsigned int stat);
+void teredo_drop_inner(struct teredo_dev *t, struct sk_buff *skb,
+		       unsigned int stat, struct teredo_ep from);
+void teredo_tx_drop(struct teredo_dev *t, struct sk_buff *skb,
+		    unsigned int stat);
+void teredo_tx_omit(struct teredo_dev *t, unsigned int stat,
+		    const struct in6_addr *daddr);
+void teredo_rx_refused(struct teredo_dev *t, unsigned int stat,
+		       struct teredo_ep from);
 
 /* teredo_netlink.c */
 int teredo_netlink_init(void);

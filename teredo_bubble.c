@@ -195,7 +195,8 @@ static void teredo_search_try(struct teredo_peer *peer,
 		teredo_peer_schedule(peer, TEREDO_RETRY);
 		spin_unlock(&peer->lock);
 		if (!teredo_bucket_take(t, &t->test_bucket, cfg->bubble_rate))
-			teredo_count(t, TEREDO_A_STATS_TX_BUBBLE_LIMITED);
+			teredo_tx_omit(t, TEREDO_A_STATS_TX_BUBBLE_LIMITED,
+				       &peer->addr);
 		else if (q)
 			teredo_test_send(t, q, &peer->addr, id, nth, nonce);
 		return;
@@ -210,7 +211,8 @@ static void teredo_search_try(struct teredo_peer *peer,
 	if (!skb_queue_empty(&s->queue))
 		sender = ipv6_hdr(skb_peek(&s->queue))->saddr;
 	if (!teredo_bubble_token(t, cfg, teredo_server(&peer->addr))) {
-		teredo_count(t, TEREDO_A_STATS_TX_BUBBLE_LIMITED);
+		teredo_tx_omit(t, TEREDO_A_STATS_TX_BUBBLE_LIMITED,
+			       &peer->addr);
 		teredo_peer_schedule(peer, TEREDO_RETRY);
 		goto unlock;
 	}
@@ -270,13 +272,11 @@ void teredo_search_free(struct teredo_dev *t, struct teredo_search *s,
 		atomic_sub(skb->truesize, &t->queued);
 		if (code >= 0)
 			teredo_icmp6_unreach(t, skb, code);
-		teredo_count(t, TEREDO_A_STATS_TX_UNREACHABLE);
-		dev_core_stats_tx_dropped_inc(t->dev);
-		kfree_skb_reason(skb, SKB_DROP_REASON_NOT_SPECIFIED);
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_UNREACHABLE);
 	}
 	if (s->held)
-		teredo_drop(t, s->held, TEREDO_A_STATS_RX_UNTRUSTED,
-			    SKB_DROP_REASON_NOT_SPECIFIED);
+		teredo_drop_inner(t, s->held, TEREDO_A_STATS_RX_UNTRUSTED,
+				  s->held_from);
 	kfree_sensitive(s);
 }
 
@@ -310,9 +310,7 @@ static bool teredo_search_enqueue(struct teredo_dev *t,
 		skb = __skb_dequeue(&s->queue);
 		s->bytes -= skb->len;
 		atomic_sub(skb->truesize, &t->queued);
-		teredo_count(t, TEREDO_A_STATS_TX_QUEUE_FULL);
-		dev_core_stats_tx_dropped_inc(t->dev);
-		kfree_skb_reason(skb, SKB_DROP_REASON_NEIGH_QUEUEFULL);
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_QUEUE_FULL);
 	}
 	__skb_queue_tail(&s->queue, new);
 	s->bytes += new->len;
@@ -333,6 +331,7 @@ void teredo_search_xmit(struct teredo_peer *peer,
 	struct teredo_dev *t = peer->t;
 	struct teredo_search *s;
 	bool started = false;
+	unsigned int stat;
 
 	spin_lock(&peer->lock);
 	s = peer->search;
@@ -347,13 +346,13 @@ void teredo_search_xmit(struct teredo_peer *peer,
 	if (peer->dead || teredo_peer_barred(peer)) {
 		spin_unlock(&peer->lock);
 		teredo_icmp6_unreach(t, skb, ICMPV6_ADDR_UNREACH);
-		teredo_count(t, TEREDO_A_STATS_TX_UNREACHABLE);
+		stat = TEREDO_A_STATS_TX_UNREACHABLE;
 		goto drop;
 	}
 	s = teredo_search_get(peer, &started);
 	if (!s) {
 		spin_unlock(&peer->lock);
-		teredo_count(t, TEREDO_A_STATS_TX_NO_MEMORY);
+		stat = TEREDO_A_STATS_TX_NO_MEMORY;
 		goto drop;
 	}
 	if (teredo_search_enqueue(t, cfg, s, skb))
@@ -363,10 +362,9 @@ void teredo_search_xmit(struct teredo_peer *peer,
 		teredo_search_try(peer, cfg);
 	if (!skb)
 		return;
-	teredo_count(t, TEREDO_A_STATS_TX_QUEUE_FULL);
+	stat = TEREDO_A_STATS_TX_QUEUE_FULL;
 drop:
-	dev_core_stats_tx_dropped_inc(t->dev);
-	kfree_skb_reason(skb, SKB_DROP_REASON_NEIGH_QUEUEFULL);
+	teredo_tx_drop(t, skb, stat);
 }
 
 /* No answer, or an error for the test: the search is over */
@@ -457,8 +455,9 @@ static void teredo_search_release(struct teredo_peer *peer,
 		held = s->held;
 		s->held = NULL;
 		if (held && !teredo_ep_equal(s->held_from, from)) {
-			teredo_drop(t, held, TEREDO_A_STATS_RX_UNTRUSTED,
-				    SKB_DROP_REASON_NOT_SPECIFIED);
+			teredo_drop_inner(t, held,
+					  TEREDO_A_STATS_RX_UNTRUSTED,
+					  s->held_from);
 			held = NULL;
 		}
 		skb_queue_splice_tail_init(&s->queue, &queue);
@@ -671,7 +670,7 @@ void teredo_test_held(struct teredo_dev *t, const struct teredo_config *cfg,
 unlock:
 	spin_unlock(&peer->lock);
 drop:
-	teredo_drop(t, skb, stat, SKB_DROP_REASON_NOT_SPECIFIED);
+	teredo_drop_inner(t, skb, stat, from);
 }
 
 static struct teredo_reply *teredo_reply_slot(struct teredo_dev *t,
@@ -745,7 +744,7 @@ void teredo_bubble_reply(struct teredo_dev *t, const struct teredo_config *cfg,
 {
 	if (!teredo_reply_token(t, origin) ||
 	    !teredo_bucket_take(t, &t->bubble_bucket, cfg->bubble_rate)) {
-		teredo_count(t, TEREDO_A_STATS_TX_BUBBLE_LIMITED);
+		teredo_tx_omit(t, TEREDO_A_STATS_TX_BUBBLE_LIMITED, to);
 		return;
 	}
 	teredo_bubble_send(t, &q->addr, to, origin,

@@ -42,7 +42,8 @@ static void teredo_icmp6_send(struct teredo_dev *t, struct sk_buff *skb,
 	if (teredo_bucket_take(t, &t->icmp6_bucket, TEREDO_ICMP6_RATE))
 		icmpv6_ndo_send(skb, type, code, info);
 	else
-		teredo_count(t, TEREDO_A_STATS_ICMP6_LIMITED);
+		teredo_tx_omit(t, TEREDO_A_STATS_ICMP6_LIMITED,
+			       &ipv6_hdr(skb)->saddr);
 }
 
 /**

@@ -371,12 +371,12 @@ void teredo_ctrl_release(u32 portid, struct net *net)
 /**
  * teredo_ctrl_recv - a control packet for the helper
  * @t: the device
- * @skb: datagram, its data at the UDP header; stays the caller's
+ * @skb: datagram, its data at the UDP header; consumed
  *
  * Softirq, RCU. Never waits, never queues beyond the helper's socket. The lock
  * keeps the helper bound meanwhile, and so its network namespace.
  */
-void teredo_ctrl_recv(struct teredo_dev *t, const struct sk_buff *skb)
+void teredo_ctrl_recv(struct teredo_dev *t, struct sk_buff *skb)
 {
 	int err = -ECONNREFUSED;
 
@@ -387,8 +387,12 @@ void teredo_ctrl_recv(struct teredo_dev *t, const struct sk_buff *skb)
 						 skb);
 		spin_unlock(&t->qual_lock);
 	}
-	teredo_count(t, err ? TEREDO_A_STATS_RX_CTRL_FULL :
-			      TEREDO_A_STATS_RX_CTRL);
+	if (err) {
+		teredo_drop(t, skb, TEREDO_A_STATS_RX_CTRL_FULL);
+		return;
+	}
+	teredo_count(t, TEREDO_A_STATS_RX_CTRL);
+	consume_skb(skb);
 }
 
 /**
@@ -512,12 +516,17 @@ int teredo_ctrl_refuse(struct teredo_dev *t, struct nlattr *attrs[],
 		[TEREDO_REFUSAL_RA_AUTH] = TEREDO_A_STATS_RX_RA_AUTH,
 		[TEREDO_REFUSAL_RA_INVALID] = TEREDO_A_STATS_RX_RA_INVALID,
 	};
+	struct teredo_ep from = {};
 
 	if (!attrs[TEREDO_A_CTRL_REFUSAL]) {
 		NL_SET_ERR_MSG(extack, "refusal is missing");
 		return -EINVAL;
 	}
-	teredo_count(t, stats[nla_get_u32(attrs[TEREDO_A_CTRL_REFUSAL])]);
-	dev_core_stats_rx_dropped_inc(t->dev);
+	if (attrs[TEREDO_A_CTRL_ADDRESS])
+		from.addr = nla_get_be32(attrs[TEREDO_A_CTRL_ADDRESS]);
+	if (attrs[TEREDO_A_CTRL_PORT])
+		from.port = nla_get_be16(attrs[TEREDO_A_CTRL_PORT]);
+	teredo_rx_refused(t, stats[nla_get_u32(attrs[TEREDO_A_CTRL_REFUSAL])],
+			  from);
 	return 0;
 }

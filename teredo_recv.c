@@ -85,21 +85,6 @@ int teredo_gro_complete(struct sock *sk, struct sk_buff *skb, int nhoff)
 	return ptype->callbacks.gro_complete(skb, nhoff);
 }
 
-/**
- * teredo_drop - drop a received packet
- * @t: the device
- * @skb: the packet
- * @stat: counter of the cause, TEREDO_A_STATS_...
- * @reason: the nearest of the core's reasons
- */
-void teredo_drop(struct teredo_dev *t, struct sk_buff *skb, unsigned int stat,
-		 enum skb_drop_reason reason)
-{
-	teredo_count(t, stat);
-	dev_core_stats_rx_dropped_inc(t->dev);
-	kfree_skb_reason(skb, reason);
-}
-
 /* Find the headers (E-01 to E-05); what they say is readable afterwards */
 static unsigned int teredo_rcv_parse(struct sk_buff *skb,
 				     struct teredo_parsed *p)
@@ -249,6 +234,17 @@ static void teredo_rcv_bubble(struct teredo_dev *t, struct sk_buff *skb)
 	consume_skb(skb);		/* COM-04 */
 }
 
+/*
+ * An ECN field outside that a packet without ECN never gets (TUN-08). Logged
+ * as well, at a limited rate, where dynamic debug is switched on.
+ */
+static void teredo_rcv_ecn(struct teredo_dev *t, const struct iphdr *iph)
+{
+	teredo_count(t, TEREDO_A_STATS_ECN_ODD);
+	net_dbg_ratelimited("%s: non-ECT from %pI4 with TOS=%#x\n",
+			    t->dev->name, &iph->saddr, iph->tos);
+}
+
 /**
  * teredo_decap - make an IPv6 packet of the tunnel device out of a datagram
  * @t: the device
@@ -264,24 +260,35 @@ bool teredo_decap(struct teredo_dev *t, struct sk_buff *skb, unsigned int hlen)
 {
 	unsigned int outer = skb_network_header(skb) - skb->head;
 	struct net_device *dev = t->dev;
+	const struct iphdr *iph;
+	struct teredo_ep from;
+	unsigned int stat;
+	int odd;
 
+	stat = TEREDO_A_STATS_RX_NO_MEMORY;
 	if (unlikely(iptunnel_pull_header(skb, hlen, htons(ETH_P_IPV6),
 					  !net_eq(dev_net(skb->dev),
-						  dev_net(dev))))) {
-		teredo_drop(t, skb, TEREDO_A_STATS_RX_NO_MEMORY,
-			    SKB_DROP_REASON_NOMEM);
-		return false;
-	}
+						  dev_net(dev)))))
+		goto drop;
 	skb_reset_mac_header(skb);
 	skb_reset_network_header(skb);
-	if (unlikely(IP_ECN_decapsulate((struct iphdr *)(skb->head + outer),
-					skb) > 1)) {	/* TUN-07 */
-		teredo_drop(t, skb, TEREDO_A_STATS_RX_ECN,
-			    SKB_DROP_REASON_NOT_SPECIFIED);
-		return false;
+	stat = TEREDO_A_STATS_RX_ECN;			/* TUN-07 */
+	iph = (const struct iphdr *)(skb->head + outer);
+	odd = IP_ECN_decapsulate(iph, skb);
+	if (unlikely(odd)) {
+		teredo_rcv_ecn(t, iph);
+		if (odd > 1)			/* a mark that would be lost */
+			goto drop;
 	}
 	skb->dev = dev;
 	return true;
+
+drop:
+	iph = (const struct iphdr *)(skb->head + outer);
+	from.addr = iph->saddr;
+	from.port = udp_hdr(skb)->source;
+	teredo_drop_inner(t, skb, stat, from);
+	return false;
 }
 
 /**
@@ -350,7 +357,6 @@ static void teredo_rcv_relay(struct teredo_dev *t,
 			     struct sk_buff *skb, const struct teredo_parsed *p)
 {
 	unsigned int hlen = sizeof(struct udphdr);
-	enum skb_drop_reason reason = SKB_DROP_REASON_NOT_SPECIFIED;
 	const struct ipv6hdr *ip6;
 	struct teredo_peer *peer;
 	union teredo_path path;
@@ -423,7 +429,7 @@ static void teredo_rcv_relay(struct teredo_dev *t,
 	return;
 
 drop:
-	teredo_drop(t, skb, stat, reason);
+	teredo_drop(t, skb, stat);
 }
 
 /*
@@ -481,7 +487,7 @@ static void teredo_rcv_relayed(struct teredo_dev *t,
 	return;
 
 drop:
-	teredo_drop(t, skb, stat, SKB_DROP_REASON_NOT_SPECIFIED);
+	teredo_drop(t, skb, stat);
 }
 
 /*
@@ -541,7 +547,6 @@ static void teredo_rcv_client(struct teredo_dev *t,
 	if (unlikely(type == NDISC_ROUTER_ADVERTISEMENT)) {	/* CL-RX-01 */
 		if (from_server) {
 			teredo_ctrl_recv(t, skb);
-			consume_skb(skb);
 			return;
 		}
 		stat = TEREDO_A_STATS_RX_RA_SOURCE;
@@ -621,7 +626,7 @@ accept:
 	return;
 
 drop:
-	teredo_drop(t, skb, stat, SKB_DROP_REASON_NOT_SPECIFIED);
+	teredo_drop(t, skb, stat);
 }
 
 /**
@@ -645,13 +650,12 @@ int teredo_encap_rcv(struct sock *sk, struct sk_buff *skb)
 		return 0;
 	}
 	if (unlikely(!netif_running(t->dev))) {
-		teredo_drop(t, skb, TEREDO_A_STATS_RX_DOWN,
-			    SKB_DROP_REASON_DEV_READY);
+		teredo_drop(t, skb, TEREDO_A_STATS_RX_DOWN);
 		return 0;
 	}
 	stat = teredo_rcv_parse(skb, &p);
 	if (unlikely(stat)) {
-		teredo_drop(t, skb, stat, SKB_DROP_REASON_NOT_SPECIFIED);
+		teredo_drop(t, skb, stat);
 		return 0;
 	}
 	cfg = rcu_dereference(t->cfg);

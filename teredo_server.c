@@ -357,7 +357,7 @@ static void teredo_server_solicited(struct teredo_dev *t, struct sk_buff *skb,
 	return;
 
 drop:
-	teredo_drop(t, skb, stat, SKB_DROP_REASON_NOT_SPECIFIED);
+	teredo_drop(t, skb, stat);
 }
 
 /* A kind of packet that a server forwards (SV-19, SV-20)? */
@@ -453,7 +453,7 @@ static void teredo_forward_client(struct teredo_dev *t, struct sk_buff *skb,
 	return;
 
 drop:
-	teredo_drop(t, skb, stat, SKB_DROP_REASON_NOT_SPECIFIED);
+	teredo_drop(t, skb, stat);
 }
 
 /* To a native host: the packet without its trailers, to be routed (SV-14) */
@@ -481,7 +481,7 @@ static void teredo_forward_native(struct teredo_dev *t, struct sk_buff *skb,
 	return;
 
 drop:
-	teredo_drop(t, skb, stat, SKB_DROP_REASON_NOT_SPECIFIED);
+	teredo_drop(t, skb, stat);
 }
 
 /**
@@ -540,5 +540,5 @@ void teredo_server_rcv(struct teredo_dev *t, struct sock *sk,
 	return;
 
 drop:
-	teredo_drop(t, skb, stat, SKB_DROP_REASON_NOT_SPECIFIED);
+	teredo_drop(t, skb, stat);
 }

@@ -16,20 +16,12 @@
 
 #include "teredo.h"
 
-static void teredo_tx_drop(struct teredo_dev *t, struct sk_buff *skb,
-			   unsigned int stat, enum skb_drop_reason reason)
-{
-	teredo_count(t, stat);
-	dev_core_stats_tx_dropped_inc(t->dev);
-	kfree_skb_reason(skb, reason);
-}
-
 /* Drop and tell the sender (unless it is an error or multicast, TUN-15) */
 static void teredo_tx_refuse(struct teredo_dev *t, struct sk_buff *skb,
 			     unsigned int stat, u8 code)
 {
 	teredo_icmp6_unreach(t, skb, code);
-	teredo_tx_drop(t, skb, stat, SKB_DROP_REASON_NOT_SPECIFIED);
+	teredo_tx_drop(t, skb, stat);
 }
 
 /* Global unicast as far as the first octets tell, without further questions */
@@ -93,8 +85,7 @@ static bool teredo_tx_client(struct teredo_dev *t, const struct teredo_qual *q,
 		if (!(type & IPV6_ADDR_UNICAST) ||
 		    type & (IPV6_ADDR_LINKLOCAL | IPV6_ADDR_LOOPBACK |
 			    IPV6_ADDR_MAPPED)) {
-			teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_SCOPE,
-				       SKB_DROP_REASON_IP_OUTNOROUTES);
+			teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_SCOPE);
 			return false;
 		}
 	}
@@ -116,8 +107,7 @@ static bool teredo_tx_client(struct teredo_dev *t, const struct teredo_qual *q,
 	if (teredo_has_prefix(&ip6->daddr, cfg->prefix) &&
 	    teredo_ep_equal(teredo_mapped(&ip6->daddr), q->mapped)) {
 		if (ipv6_addr_equal(&ip6->daddr, &q->addr))
-			teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_SELF,
-				       SKB_DROP_REASON_NOT_SPECIFIED);
+			teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_SELF);
 		else
 			teredo_tx_refuse(t, skb, TEREDO_A_STATS_TX_SELF,
 					 ICMPV6_ADDR_UNREACH);
@@ -141,16 +131,14 @@ static bool teredo_tx_relay(struct teredo_dev *t,
 	    !teredo_has_prefix(&ip6->daddr, cfg->prefix)) {
 		if (__ipv6_addr_needs_scope_id(ipv6_addr_type(&ip6->daddr)) ||
 		    ipv6_addr_is_multicast(&ip6->daddr))
-			teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_SCOPE,
-				       SKB_DROP_REASON_IP_OUTNOROUTES);
+			teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_SCOPE);
 		else
 			teredo_tx_refuse(t, skb, TEREDO_A_STATS_TX_FOREIGN,
 					 ICMPV6_NOROUTE);
 		return false;
 	}
 	if (teredo_tx_loops(t, skb)) {
-		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_LOOP,
-			       SKB_DROP_REASON_NOT_SPECIFIED);
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_LOOP);
 		return false;
 	}
 	if (cfg->mode == TEREDO_MODE_HOST_RELAY && teredo_tx_forwarded(skb)) {
@@ -175,15 +163,13 @@ static bool teredo_tx_relay(struct teredo_dev *t,
 	if (teredo_has_prefix(&ip6->saddr, cfg->prefix))
 		goto bad_source;
 	if (teredo_embeds_own_v4(sock_net(sk), &ip6->saddr)) {
-		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_LOOP6324,
-			       SKB_DROP_REASON_NOT_SPECIFIED);
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_LOOP6324);
 		return false;
 	}
 	return true;
 
 bad_source:
-	teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_SOURCE,
-		       SKB_DROP_REASON_NOT_SPECIFIED);
+	teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_SOURCE);
 	return false;
 }
 
@@ -249,7 +235,7 @@ static struct teredo_peer *teredo_tx_new_peer(struct teredo_dev *t,
 	return NULL;
 
 drop:
-	teredo_tx_drop(t, skb, stat, SKB_DROP_REASON_IP_INADDRERRORS);
+	teredo_tx_drop(t, skb, stat);
 	return NULL;
 }
 
@@ -432,8 +418,7 @@ static int teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 	return net_xmit_eval(err);
 
 nomem:
-	teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_MEMORY,
-		       SKB_DROP_REASON_NOMEM);
+	teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_MEMORY);
 	return err;
 }
 
@@ -455,8 +440,7 @@ void teredo_peer_send(struct teredo_peer *peer, struct sk_buff *skb)
 	__be32 saddr;
 
 	if (unlikely(!sk)) {
-		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_DOWN,
-			       SKB_DROP_REASON_DEV_READY);
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_DOWN);
 		return;
 	}
 	rt = teredo_peer_route(peer, cfg, sk, to, &saddr);
@@ -465,14 +449,12 @@ void teredo_peer_send(struct teredo_peer *peer, struct sk_buff *skb)
 		return;
 	}
 	if (IS_ERR(rt)) {
-		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_ROUTE,
-			       SKB_DROP_REASON_IP_OUTNOROUTES);
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_ROUTE);
 		return;
 	}
 	if (cfg->pmtudisc && teredo_exceeds(skb, teredo_path_mtu(rt))) {
 		teredo_icmp6_too_big(t, skb, teredo_path_mtu(rt));
-		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_TOO_BIG,
-			       SKB_DROP_REASON_PKT_TOO_BIG);
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_TOO_BIG);
 		return;
 	}
 	if (READ_ONCE(peer->last_tx) != now)	/* CL-P-05 */
@@ -504,8 +486,7 @@ int teredo_send_from(struct teredo_dev *t, struct sock *sk, __be32 saddr,
 
 	rt = teredo_route(t, cfg, sk, to, &saddr);
 	if (IS_ERR(rt)) {
-		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_ROUTE,
-			       SKB_DROP_REASON_IP_OUTNOROUTES);
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_ROUTE);
 		return PTR_ERR(rt);
 	}
 	err = teredo_output(t, cfg, sk, skb, rt, saddr, to);
@@ -529,8 +510,7 @@ int teredo_send(struct teredo_dev *t, struct sk_buff *skb, struct teredo_ep to)
 	struct sock *sk = rcu_dereference(t->sk);
 
 	if (!sk) {
-		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_DOWN,
-			       SKB_DROP_REASON_DEV_READY);
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_DOWN);
 		return -ENETDOWN;
 	}
 	return teredo_send_from(t, sk, teredo_saddr(t, cfg), skb, to);
@@ -553,7 +533,7 @@ struct sk_buff *teredo_alloc_skb(struct teredo_dev *t, unsigned int len)
 	skb = alloc_skb(LL_MAX_HEADER + TEREDO_HLEN + len,
 			GFP_ATOMIC | __GFP_NOWARN);
 	if (!skb) {
-		teredo_count(t, TEREDO_A_STATS_TX_NO_MEMORY);
+		teredo_tx_omit(t, TEREDO_A_STATS_TX_NO_MEMORY, NULL);
 		return NULL;
 	}
 	skb_reserve(skb, LL_MAX_HEADER + TEREDO_HLEN);
@@ -577,15 +557,13 @@ static void teredo_xmit_rcu(struct teredo_dev *t, struct sk_buff *skb)
 	cfg = rcu_dereference(t->cfg);
 	sk = rcu_dereference(t->sk);
 	if (unlikely(!sk)) {
-		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_DOWN,
-			       SKB_DROP_REASON_DEV_READY);
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_DOWN);
 		return;
 	}
 	if (unlikely(skb->protocol != htons(ETH_P_IPV6) ||
 		     !pskb_may_pull(skb, sizeof(struct ipv6hdr)) ||
 		     ipv6_hdr(skb)->version != 6)) {
-		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_FOREIGN,
-			       SKB_DROP_REASON_UNHANDLED_PROTO);
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_FOREIGN);
 		return;
 	}
 	if (cfg->mode == TEREDO_MODE_CLIENT) {
@@ -597,8 +575,7 @@ static void teredo_xmit_rcu(struct teredo_dev *t, struct sk_buff *skb)
 	if (unlikely(skb->len > dev->mtu && !skb_is_gso(skb))) {
 		/* RL-TX-18; the stack sees to it unless it was bypassed */
 		teredo_icmp6_too_big(t, skb, dev->mtu);
-		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_TOO_BIG,
-			       SKB_DROP_REASON_PKT_TOO_BIG);
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_TOO_BIG);
 		return;
 	}
 

@@ -10,6 +10,7 @@
 #ifndef _TEREDO_COMPAT_H
 #define _TEREDO_COMPAT_H
 
+#include "drop.h"
 #include "genl.h"
 #include "link.h"
 #include "udp.h"
