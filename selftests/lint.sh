@@ -32,9 +32,10 @@ declare -A checks=(
 	[spelling]="codespell finds nothing"
 	[links]="what the documents refer to exists"
 	[ids]="each rule of the RFCs has its code and its test"
+	[planted]="the faults for the debug kernel can be planted"
 )
 order=(spdx checkpatch netdev kerneldoc build tools uapi format cppcheck
-	shellcheck python spec man rst spelling links ids)
+	shellcheck python spec man rst spelling links ids planted)
 
 for name; do
 	if [[ ! ${checks[$name]:-} ]]; then
@@ -434,6 +435,17 @@ check_links()
 check_ids()
 {
 	checker python3 -B selftests/lint/ids.py
+}
+
+# as vm_debug.sh applies them
+check_planted()
+{
+	local patch status=0
+
+	for patch in selftests/debug/*.patch; do
+		git apply --check -C1 "$patch" || status=1
+	done
+	return "$status"
 }
 
 (($#)) || set -- "${order[@]}"
