@@ -169,6 +169,8 @@ struct teredo_dev {
 	u32			nat;		/* enum teredo_nat */
 	__be32			server;		/* in use, 0 = configured one */
 	__be32			secondary;
+	struct teredo_ep	mapped;		/* of the last qualification */
+	u16			flags;		/* its random bits */
 	u32			helper;		/* netlink port, 0 = none */
 	struct net		*helper_net;	/* of that port */
 	char			reason[128];
@@ -442,6 +444,7 @@ void teredo_qual_init(struct teredo_dev *t);
 int teredo_qual_set(struct teredo_dev *t, struct nlattr *attrs[],
 		    struct netlink_ext_ack *extack);
 void teredo_qual_down(struct teredo_dev *t);
+void teredo_qual_forget(struct teredo_dev *t);
 int teredo_ctrl_bind(struct teredo_dev *t, u32 portid, struct net *net,
 		     struct netlink_ext_ack *extack);
 void teredo_ctrl_unbind(struct teredo_dev *t);

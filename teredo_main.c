@@ -470,6 +470,8 @@ static int teredo_changelink(struct net_device *dev, struct nlattr *tb[],
 	}
 	if (cfg->mode != old->mode || cfg->port != old->port)
 		t->port = 0;
+	if (cfg->mode != old->mode || cfg->prefix != old->prefix)
+		teredo_qual_forget(t);
 	reroute = cfg->fwmark != old->fwmark;
 	rcu_assign_pointer(t->cfg, cfg);
 	kfree_rcu(old, rcu);

@@ -215,15 +215,22 @@ static int teredo_nl_put_servers(struct sk_buff *skb,
 	       teredo_nl_put_ip(skb, TEREDO_A_DEV_SECONDARY, secondary);
 }
 
+static int teredo_nl_put_mapping(struct sk_buff *skb, struct teredo_ep mapped,
+				 u16 flags)
+{
+	if (!mapped.port)
+		return 0;
+	return nla_put_in_addr(skb, TEREDO_A_DEV_MAPPED_ADDRESS,
+			       mapped.addr) ||
+	       nla_put_be16(skb, TEREDO_A_DEV_MAPPED_PORT, mapped.port) ||
+	       nla_put_u16(skb, TEREDO_A_DEV_FLAGS, flags);
+}
+
 static int teredo_nl_put_qual(struct sk_buff *skb, const struct teredo_qual *q)
 {
 	unsigned long now = jiffies;
 
 	if (nla_put_in6_addr(skb, TEREDO_A_DEV_ADDRESS, &q->addr) ||
-	    nla_put_in_addr(skb, TEREDO_A_DEV_MAPPED_ADDRESS,
-			    q->mapped.addr) ||
-	    nla_put_be16(skb, TEREDO_A_DEV_MAPPED_PORT, q->mapped.port) ||
-	    nla_put_u16(skb, TEREDO_A_DEV_FLAGS, q->flags) ||
 	    nla_put_u64_64bit(skb, TEREDO_A_DEV_QUALIFIED_FOR,
 			      jiffies64_to_msecs(now - q->since),
 			      TEREDO_A_DEV_PAD))
@@ -235,8 +242,9 @@ static int teredo_nl_put_qual(struct sk_buff *skb, const struct teredo_qual *q)
 	return 0;
 }
 
-/* What qualification learned (V-01). A device that could not come up is in
- * error whatever its mode; the state of the others follows from the interface.
+/* What qualification learned (V-01); of the mapping the last one, valid or
+ * not. A device that could not come up is in error whatever its mode; the
+ * state of the others follows from the interface.
  */
 static int teredo_nl_put_state(struct sk_buff *skb, struct teredo_dev *t,
 			       const struct teredo_config *cfg,
@@ -246,12 +254,16 @@ static int teredo_nl_put_state(struct sk_buff *skb, struct teredo_dev *t,
 	const char *error = READ_ONCE(t->error);
 	char reason[sizeof(t->reason)] = "";
 	u32 state, nat, helper;
+	struct teredo_ep mapped;
+	u16 bits;
 
 	spin_lock_bh(&t->qual_lock);
 	*qual = client ? rcu_dereference(t->qual) : NULL;
 	state = t->state;
 	nat = t->nat;
 	helper = t->helper;
+	mapped = t->mapped;
+	bits = t->flags;
 	if (client)
 		strscpy(reason, t->reason, sizeof(reason));
 	spin_unlock_bh(&t->qual_lock);
@@ -267,6 +279,7 @@ static int teredo_nl_put_state(struct sk_buff *skb, struct teredo_dev *t,
 	       (*reason &&
 		nla_put_string(skb, TEREDO_A_DEV_REASON, reason)) ||
 	       (client && nla_put_u32(skb, TEREDO_A_DEV_NAT, nat)) ||
+	       (client && teredo_nl_put_mapping(skb, mapped, bits)) ||
 	       (client && helper &&
 		nla_put_u32(skb, TEREDO_A_DEV_HELPER, helper));
 }

@@ -177,6 +177,10 @@ static bool teredo_qual_replace(struct teredo_dev *t, struct teredo_qual *q,
 	same = old && q && ipv6_addr_equal(&old->addr, &q->addr);
 	if (same)
 		q->since = old->since;
+	if (q) {
+		t->mapped = q->mapped;
+		t->flags = q->flags;
+	}
 	rcu_assign_pointer(t->qual, q);
 	t->state = state;
 	if (expired)
@@ -288,6 +292,19 @@ void teredo_qual_down(struct teredo_dev *t)
 	WRITE_ONCE(t->secondary, 0);
 	spin_unlock_bh(&t->qual_lock);
 	teredo_qual_replace(t, NULL, TEREDO_STATE_DORMANT, false);
+}
+
+/**
+ * teredo_qual_forget - another prefix: the random bits are not used again
+ * @t: the device, down
+ *
+ * Until then the helper finds them beside their mapping (A-07). RTNL.
+ */
+void teredo_qual_forget(struct teredo_dev *t)
+{
+	spin_lock_bh(&t->qual_lock);
+	t->mapped.port = 0;
+	spin_unlock_bh(&t->qual_lock);
 }
 
 void teredo_qual_init(struct teredo_dev *t)

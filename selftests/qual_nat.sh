@@ -104,8 +104,9 @@ killed()
 
 stopped()
 {
-	local status=0
+	local status=0 before
 
+	before=$(address)
 	helper_end TERM || status=$?
 	[ "$status" = 0 ]
 	check_err $? "exit status $status"
@@ -113,7 +114,15 @@ stopped()
 	check_err $? "address or route is left"
 	[ "$(status .state)" = offline ]
 	check_err $? "state $(status .state)"
-	log_helper_test "SIGTERM takes address and route away, not the device"
+	[ -z "$(status .mapped)" ]
+	check_err $? "mapped $(status .mapped)"
+	helper_start "$client"
+	slowwait 20 state_is qualified
+	check_err $? "not qualified once more"
+	[ "$(address)" = "$before" ]
+	check_err $? "A-07: address was $before, is $(address)"
+	helper_end TERM
+	log_helper_test "SIGTERM takes address and route away, not the device or its flags"
 }
 
 qual_setup

@@ -110,6 +110,15 @@ static json_t *port_json(const struct nlattr *attr)
 	return attr ? json_integer(ntohs(attr_u16(attr))) : json_null();
 }
 
+/* The kernel also keeps the mapping of a qualification that is over */
+static json_t *mapped_json(struct nlattr **tb)
+{
+	if (!tb[TEREDO_A_DEV_ADDRESS])
+		return json_endpoint(NULL, NULL);
+	return json_endpoint(tb[TEREDO_A_DEV_MAPPED_ADDRESS],
+			     tb[TEREDO_A_DEV_MAPPED_PORT]);
+}
+
 static json_t *dev_json(struct nlattr **tb)
 {
 	json_t *j = json_new();
@@ -122,9 +131,7 @@ static json_t *dev_json(struct nlattr **tb)
 	json_add(j, "local", json_ipv4(tb[TEREDO_A_DEV_LOCAL]));
 	json_add(j, "port", port_json(tb[TEREDO_A_DEV_PORT]));
 	json_add(j, "address", json_ipv6(tb[TEREDO_A_DEV_ADDRESS]));
-	json_add(j, "mapped",
-		 json_endpoint(tb[TEREDO_A_DEV_MAPPED_ADDRESS],
-			       tb[TEREDO_A_DEV_MAPPED_PORT]));
+	json_add(j, "mapped", mapped_json(tb));
 	json_add(j, "nat", json_string(nat_text(tb)));
 	json_add(j, "mtu", number_json(tb[TEREDO_A_DEV_MTU]));
 	json_add(j, "peers", number_json(tb[TEREDO_A_DEV_PEERS]));
@@ -184,7 +191,7 @@ static void print_qualified(struct nlattr **tb)
 	if (address)
 		printf("  address: %s\n",
 		       ipv6_text(mnl_attr_get_payload(address)));
-	if (mapped)
+	if (address)
 		printf("  mapped: %s (nat %s)\n",
 		       endpoint_text(attr_u32(mapped), attr_u16(port)),
 		       nat_text(tb));

@@ -233,7 +233,7 @@ static __u16 choose_flags(const struct teredod_binding *b,
 {
 	__u16 flags;
 
-	if (old->prefix == b->prefix && old->server == b->server &&
+	if (old->prefix == b->prefix &&
 	    teredo_ep_equal(old->mapped, b->mapped))
 		return old->flags;
 	random_bytes(&flags, sizeof(flags));
