@@ -322,6 +322,12 @@ static inline struct teredo_ep teredo_path_ep(union teredo_path p)
 	return ep;
 }
 
+/* Global unicast as far as the first octets tell, without further questions */
+static inline bool teredo_addr6_plain(const struct in6_addr *a)
+{
+	return (a->s6_addr[0] & 0xe0) == 0x20;
+}
+
 /* Global unicast: what is worth being carried to the IPv6 Internet */
 static inline bool teredo_addr6_global(const struct in6_addr *a)
 {

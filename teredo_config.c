@@ -302,54 +302,44 @@ static const struct nlattr *teredo_culprit(struct nlattr *data[], int type)
 	       data[IFLA_TEREDO_MODE];
 }
 
-/* SV-01 */
-static int teredo_check_server(const struct teredo_config *cfg,
-			       struct nlattr *data[],
-			       struct netlink_ext_ack *extack)
+/*
+ * The two addresses of a server (SV-01): its own (local, secondary), or those a
+ * client asks (server, secondary). Each may be missing.
+ */
+static int teredo_check_pair(const struct teredo_config *cfg, __be32 primary,
+			     int type, const char *const msg[3],
+			     struct nlattr *data[],
+			     struct netlink_ext_ack *extack)
 {
-	const char *msg;
-	int type;
-
-	if (cfg->local && !teredo_ipv4_global(cfg->local, cfg->private_ok)) {
-		type = IFLA_TEREDO_LOCAL;
-		msg = "local: a server needs a global address, see private";
-	} else if (cfg->secondary &&
-		   !teredo_ipv4_global(cfg->secondary, cfg->private_ok)) {
-		type = IFLA_TEREDO_SECONDARY;
-		msg = "secondary: a server needs a global address, see private";
-	} else if (cfg->secondary && cfg->secondary == cfg->local) {
-		type = data[IFLA_TEREDO_SECONDARY] ? IFLA_TEREDO_SECONDARY :
-						     IFLA_TEREDO_LOCAL;
-		msg = "secondary: is the same address as local";
-	} else {
+	if (primary && !teredo_ipv4_global(primary, cfg->private_ok))
+		return teredo_refuse(extack, teredo_culprit(data, type),
+				     msg[0], -EINVAL);
+	if (!cfg->secondary)
 		return 0;
-	}
-	return teredo_refuse(extack, teredo_culprit(data, type), msg, -EINVAL);
+	if (!teredo_ipv4_global(cfg->secondary, cfg->private_ok))
+		return teredo_refuse(extack,
+				     teredo_culprit(data,
+						    IFLA_TEREDO_SECONDARY),
+				     msg[1], -EINVAL);
+	if (cfg->secondary != primary)
+		return 0;
+	if (data[IFLA_TEREDO_SECONDARY])
+		type = IFLA_TEREDO_SECONDARY;
+	return teredo_refuse(extack, teredo_culprit(data, type), msg[2],
+			     -EINVAL);
 }
 
-static int teredo_check_client(const struct teredo_config *cfg,
-			       struct nlattr *data[],
-			       struct netlink_ext_ack *extack)
-{
-	const char *msg;
-	int type;
+static const char *const teredo_server_msg[] = {
+	"local: a server needs a global address, see private",
+	"secondary: a server needs a global address, see private",
+	"secondary: is the same address as local",
+};
 
-	if (cfg->server && !teredo_ipv4_global(cfg->server, cfg->private_ok)) {
-		type = IFLA_TEREDO_SERVER;
-		msg = "server: not a global address, see private";
-	} else if (cfg->secondary &&
-		   !teredo_ipv4_global(cfg->secondary, cfg->private_ok)) {
-		type = IFLA_TEREDO_SECONDARY;
-		msg = "secondary: not a global address, see private";
-	} else if (cfg->secondary && cfg->secondary == cfg->server) {
-		type = data[IFLA_TEREDO_SECONDARY] ? IFLA_TEREDO_SECONDARY :
-						     IFLA_TEREDO_SERVER;
-		msg = "secondary: is the same address as server";
-	} else {
-		return 0;
-	}
-	return teredo_refuse(extack, teredo_culprit(data, type), msg, -EINVAL);
-}
+static const char *const teredo_client_msg[] = {
+	"server: not a global address, see private",
+	"secondary: not a global address, see private",
+	"secondary: is the same address as server",
+};
 
 /* Could this be an address of this host, if only in a private network? */
 static bool teredo_unicast(__be32 addr)
@@ -380,9 +370,11 @@ static int teredo_config_check(const struct teredo_config *cfg,
 				     "local: not a unicast address", -EINVAL);
 	switch (cfg->mode) {
 	case TEREDO_MODE_SERVER:
-		return teredo_check_server(cfg, data, extack);
+		return teredo_check_pair(cfg, cfg->local, IFLA_TEREDO_LOCAL,
+					 teredo_server_msg, data, extack);
 	case TEREDO_MODE_CLIENT:
-		return teredo_check_client(cfg, data, extack);
+		return teredo_check_pair(cfg, cfg->server, IFLA_TEREDO_SERVER,
+					 teredo_client_msg, data, extack);
 	default:
 		return 0;
 	}

@@ -253,14 +253,18 @@ static int teredo_open(struct net_device *dev)
 	return 0;
 }
 
-static int teredo_stop(struct net_device *dev)
+/* The reverse of teredo_open(); of a device that is down it does nothing */
+static void teredo_close(struct teredo_dev *t)
 {
-	struct teredo_dev *t = netdev_priv(dev);
-
 	teredo_socks_close(t);
 	teredo_qual_down(t);
 	teredo_peers_stop(t);
-	netif_carrier_off(dev);
+	netif_carrier_off(t->dev);
+}
+
+static int teredo_stop(struct net_device *dev)
+{
+	teredo_close(netdev_priv(dev));
 	return 0;
 }
 
@@ -648,10 +652,7 @@ static void __net_exit teredo_net_pre_exit(struct net *net)
 	list_for_each_entry(t, &teredo_devices, siblings) {
 		if (t->net != net)
 			continue;
-		teredo_socks_close(t);
-		teredo_qual_down(t);
-		teredo_peers_stop(t);
-		netif_carrier_off(t->dev);
+		teredo_close(t);
 		WRITE_ONCE(t->net, NULL);
 		t->quota = NULL;
 	}

@@ -194,8 +194,8 @@ static bool teredo_rcv_martian(const struct ipv6hdr *ip6)
 {
 	int type;
 
-	if (likely((ip6->saddr.s6_addr[0] & 0xe0) == 0x20 &&
-		   (ip6->daddr.s6_addr[0] & 0xe0) == 0x20))
+	if (likely(teredo_addr6_plain(&ip6->saddr) &&
+		   teredo_addr6_plain(&ip6->daddr)))
 		return false;
 	type = ipv6_addr_type(&ip6->saddr);
 	if (!(type & IPV6_ADDR_UNICAST) ||
@@ -581,7 +581,7 @@ static void teredo_rcv_client(struct teredo_dev *t,
 		teredo_rcv_relayed(t, cfg, q, sock_net(sk), skb, p);
 		return;
 	}
-	if (unlikely((ip6->saddr.s6_addr[0] & 0xe0) != 0x20)) {
+	if (unlikely(!teredo_addr6_plain(&ip6->saddr))) {
 		stat = TEREDO_A_STATS_RX_LINKLOCAL;	/* CL-RX-22 */
 		if (ipv6_addr_type(&ip6->saddr) & IPV6_ADDR_LINKLOCAL)
 			goto drop;

@@ -24,12 +24,6 @@ static void teredo_tx_refuse(struct teredo_dev *t, struct sk_buff *skb,
 	teredo_tx_drop(t, skb, stat);
 }
 
-/* Global unicast as far as the first octets tell, without further questions */
-static bool teredo_addr6_plain(const struct in6_addr *a)
-{
-	return (a->s6_addr[0] & 0xe0) == 0x20;
-}
-
 /**
  * teredo_embeds_own_v4 - RFC 6324 section 3.3, SEC-35 and SEC-36
  * @net: the underlay
