@@ -134,6 +134,13 @@ struct teredo_reply {
 
 #define TEREDO_HASH_SIZE	256
 
+/* Octets of the longest authentication value, that of HMAC-SHA256 */
+#define TEREDO_MAC_MAX		32
+
+struct genl_info;
+struct teredo_key;
+struct teredo_keys;
+
 /*
  * struct teredo_dev - private part of the net_device
  * @dev: the device
@@ -144,6 +151,7 @@ struct teredo_reply {
  * @sk2: server: socket of the secondary address
  * @quota: counts the peers of all devices with this underlay; freed after the
  *	   last of them lost its peers (pernet exit)
+ * @keys: a server's keys, RTNL and RCU; set once
  * @port: service port, kept over down and up
  * @qual: qualification, qual_lock and RCU
  * @error: why the device could not come up, or NULL; a constant string
@@ -159,6 +167,7 @@ struct teredo_dev {
 	struct teredo_stats __percpu *stats;
 	struct rhashtable	peers;
 	struct teredo_net	*quota;
+	struct teredo_keys __rcu *keys;
 	__be16			port;
 	const char		*error;
 	struct list_head	siblings;
@@ -466,6 +475,16 @@ void teredo_ctrl_err(struct teredo_dev *t, __be32 server, u8 type, u8 code);
 void teredo_server_rcv(struct teredo_dev *t, struct sock *sk,
 		       struct sk_buff *skb, const struct teredo_parsed *p);
 
+/* teredo_key.c */
+const struct teredo_key *teredo_key_find(const struct teredo_dev *t,
+					 const u8 *id, u8 len);
+unsigned int teredo_key_mac_len(const struct teredo_key *key);
+u8 teredo_key_confirm(const struct teredo_key *key);
+void teredo_key_mac(const struct teredo_key *key, const u8 *data, size_t len,
+		    u8 *mac);
+void teredo_keys_flush(struct teredo_dev *t);
+void teredo_keys_free(struct teredo_dev *t);
+
 /* teredo_icmp.c */
 void teredo_icmp6_unreach(struct teredo_dev *t, struct sk_buff *skb, u8 code);
 void teredo_icmp6_too_big(struct teredo_dev *t, struct sk_buff *skb, u32 mtu);
@@ -487,6 +506,11 @@ void teredo_rx_refused(struct teredo_dev *t, unsigned int stat,
 /* teredo_netlink.c */
 int teredo_netlink_init(void);
 void teredo_netlink_exit(void);
+struct teredo_dev *teredo_nl_by_index(struct net *net,
+				      const struct nlattr *attr,
+				      struct netlink_ext_ack *extack);
+int teredo_nl_locked(struct genl_info *info,
+		     int (*fn)(struct teredo_dev *t, struct genl_info *info));
 void teredo_dev_notify(struct teredo_dev *t);
 void teredo_dev_notify_gone(struct teredo_dev *t);
 void teredo_peer_notify(struct teredo_peer *peer);

@@ -306,6 +306,7 @@ static void teredo_destruct(struct net_device *dev)
 	struct teredo_dev *t = netdev_priv(dev);
 
 	kfree(rcu_dereference_protected(t->cfg, true));
+	teredo_keys_free(t);
 	free_percpu(t->stats);
 }
 
@@ -480,6 +481,8 @@ static int teredo_changelink(struct net_device *dev, struct nlattr *tb[],
 	rcu_assign_pointer(t->cfg, cfg);
 	kfree_rcu(old, rcu);
 	teredo_peers_shrink(t, cfg->max_peers);
+	if (cfg->mode != TEREDO_MODE_SERVER)
+		teredo_keys_flush(t);
 	sk = rtnl_dereference(t->sk);
 	if (sk)
 		teredo_sock_pmtu(sk, cfg);

@@ -135,9 +135,18 @@ static struct teredo_dev *teredo_nl_own(struct net_device *dev,
 	return netdev_priv(dev);
 }
 
-static struct teredo_dev *teredo_nl_by_index(struct net *net,
-					     const struct nlattr *attr,
-					     struct netlink_ext_ack *extack)
+/**
+ * teredo_nl_by_index - the device of an ifindex
+ * @net: the network namespace of the request
+ * @attr: attribute with the ifindex, is blamed
+ * @extack: gets the reason for an error
+ *
+ * Context: RCU or RTNL, which keep the device.
+ * Return: the device, ERR_PTR(-ENODEV), ERR_PTR(-EOPNOTSUPP) for another kind.
+ */
+struct teredo_dev *teredo_nl_by_index(struct net *net,
+				      const struct nlattr *attr,
+				      struct netlink_ext_ack *extack)
 {
 	struct net_device *dev;
 
@@ -161,9 +170,15 @@ static struct teredo_dev *teredo_nl_dev(struct genl_info *info)
 				  info->extack);
 }
 
-static int teredo_nl_locked(struct genl_info *info,
-			    int (*fn)(struct teredo_dev *t,
-				      struct genl_info *info))
+/**
+ * teredo_nl_locked - do what a request asks for, under RTNL
+ * @info: the request, names the device by ifindex
+ * @fn: does it
+ *
+ * Return: what @fn returns, or why there is no such device.
+ */
+int teredo_nl_locked(struct genl_info *info,
+		     int (*fn)(struct teredo_dev *t, struct genl_info *info))
 {
 	struct teredo_dev *t;
 	int err;

@@ -21,6 +21,9 @@ int teredo_nl_peer_del_doit(struct sk_buff *skb, struct genl_info *info);
 int teredo_nl_ctrl_bind_doit(struct sk_buff *skb, struct genl_info *info);
 int teredo_nl_ctrl_send_doit(struct sk_buff *skb, struct genl_info *info);
 int teredo_nl_ctrl_refuse_doit(struct sk_buff *skb, struct genl_info *info);
+int teredo_nl_key_set_doit(struct sk_buff *skb, struct genl_info *info);
+int teredo_nl_key_del_doit(struct sk_buff *skb, struct genl_info *info);
+int teredo_nl_key_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 
 enum {
 	TEREDO_NLGRP_MONITOR,

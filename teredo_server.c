@@ -10,6 +10,7 @@
  * Nothing is remembered of a client: a packet changes counters and token
  * buckets, whose number is fixed (SV-02).
  */
+#include <crypto/utils.h>
 #include <linux/icmpv6.h>
 #include <linux/jhash.h>
 #include <linux/udp.h>
@@ -26,6 +27,10 @@
 
 /* Octets of a solicitation: work that is done before any limit is asked */
 #define TEREDO_RS_MAX		256
+
+/* What an authentication value covers in front of IPv6's payload (CL-S-05) */
+#define TEREDO_COVERED_HLEN	(sizeof(struct teredo_auth_tail) + \
+				 sizeof(struct ipv6hdr))
 
 /* Networks that share their buckets do so for this long */
 #define TEREDO_SERVER_EPOCH	(8 * HZ)
@@ -194,14 +199,42 @@ static unsigned int teredo_rs_check(const struct teredo_request *rq,
 }
 
 /*
- * Does the authentication prove that a client whose key we have solicits
- * (SV-08)? There are no keys yet: a server that asks for them has no client.
+ * Who solicits: the key of the client that the authentication names and proves
+ * (SV-08), NULL if it does not.
+ *
+ * An unknown identifier costs no hash (SEC-55), so it takes less time than a
+ * wrong value. Nobody can measure that: both came through the same limit
+ * before, both get the same silence (SEC-26).
  */
-static bool teredo_rs_verified(const struct teredo_request *rq,
-			       const struct sk_buff *skb,
-			       const struct teredo_parsed *p)
+static const struct teredo_key *
+teredo_rs_key(const struct teredo_dev *t, const struct teredo_request *rq,
+	      const struct sk_buff *skb, const struct teredo_parsed *p)
 {
-	return !rq->cfg->secure;
+	const unsigned int len = TEREDO_COVERED_HLEN + rq->len;
+	u8 covered[TEREDO_COVERED_HLEN + TEREDO_RS_MAX];
+	const struct teredo_auth_hdr *auth;
+	const struct teredo_key *key;
+	u8 mac[TEREDO_MAC_MAX];
+	const u8 *id, *value;
+	unsigned int off;
+	bool right;
+
+	if (p->auth < 0)
+		return NULL;
+	auth = (const void *)(skb->data + sizeof(struct udphdr) + p->auth);
+	id = (const u8 *)(auth + 1);
+	value = id + auth->id_len;
+	key = teredo_key_find(t, id, auth->id_len);
+	if (!key || auth->au_len != teredo_key_mac_len(key))
+		return NULL;
+	/* the nonce to the end of the IPv6 packet, without trailers */
+	off = value + auth->au_len - skb->data;
+	if (skb_copy_bits(skb, off, covered, len))
+		return NULL;
+	teredo_key_mac(key, covered, len, mac);
+	right = !crypto_memneq(mac, value, auth->au_len);
+	memzero_explicit(mac, sizeof(mac));
+	return right ? key : NULL;
 }
 
 /* The advertisement, N-04 to N-07 */
@@ -273,24 +306,39 @@ static void teredo_put_origin(struct sk_buff *skb, struct teredo_ep from)
 }
 
 /*
- * Authentication of the answer: the nonce of the solicitation in @skb (SV-28),
- * whatever else that brings (SV-31)
+ * Authentication of the answer: the nonce of the solicitation (SV-28). With a
+ * key also the identifier, room for the value and whether the key is still
+ * good (SV-30); without one what else came is of no account (SV-31).
  */
-static void teredo_put_auth(struct sk_buff *answer, const struct sk_buff *skb,
-			    int auth)
+static void teredo_put_auth(struct sk_buff *answer,
+			    const struct teredo_auth_hdr *asked,
+			    const struct teredo_key *key)
 {
+	const u8 *id = (const u8 *)(asked + 1);
 	struct teredo_auth_hdr hdr = { .type = htons(TEREDO_HDR_AUTH) };
-	unsigned int off = sizeof(struct udphdr) + auth;
 	struct teredo_auth_tail tail = {};
-	struct teredo_auth_hdr asked;
 
-	/* both lie in front of the IPv6 header, so they are there */
-	skb_copy_bits(skb, off, &asked, sizeof(asked));
-	off += sizeof(asked) + asked.id_len + asked.au_len;
-	skb_copy_bits(skb, off, tail.nonce, sizeof(tail.nonce));
-
+	memcpy(tail.nonce, id + asked->id_len + asked->au_len,
+	       sizeof(tail.nonce));
+	if (key) {
+		hdr.id_len = asked->id_len;
+		hdr.au_len = teredo_key_mac_len(key);
+		tail.confirm = teredo_key_confirm(key);
+	}
 	skb_put_data(answer, &hdr, sizeof(hdr));
+	skb_put_data(answer, id, hdr.id_len);
+	skb_put_zero(answer, hdr.au_len);
 	skb_put_data(answer, &tail, sizeof(tail));
+}
+
+/* Fill the authentication value in, when all that it covers is there */
+static void teredo_sign(struct sk_buff *answer, const struct teredo_key *key)
+{
+	const struct teredo_auth_hdr *hdr = (const void *)answer->data;
+	u8 *value = answer->data + sizeof(*hdr) + hdr->id_len;
+	u8 *covered = value + hdr->au_len;
+
+	teredo_key_mac(key, covered, skb_tail_pointer(answer) - covered, value);
 }
 
 /*
@@ -303,8 +351,11 @@ static void teredo_put_auth(struct sk_buff *answer, const struct sk_buff *skb,
 static void teredo_server_advertise(struct teredo_dev *t,
 				    const struct sk_buff *skb,
 				    const struct teredo_parsed *p,
-				    const struct teredo_request *rq)
+				    const struct teredo_request *rq,
+				    const struct teredo_key *key)
 {
+	const struct teredo_auth_hdr *asked =
+		(const void *)(skb->data + sizeof(struct udphdr) + p->auth);
 	bool cone = teredo_addr(&rq->ip6.saddr)->flags &
 		    htons(TEREDO_FLAG_CONE);
 	const struct teredo_config *cfg = rq->cfg;
@@ -317,15 +368,19 @@ static void teredo_server_advertise(struct teredo_dev *t,
 	if (p->auth >= 0)
 		hlen += sizeof(struct teredo_auth_hdr) +
 			sizeof(struct teredo_auth_tail);
+	if (key)
+		hlen += asked->id_len + teredo_key_mac_len(key);
 	answer = teredo_alloc_skb(t, hlen + sizeof(ra));
 	if (!answer)
 		return;
 	skb_set_network_header(answer, hlen);
 	if (p->auth >= 0)
-		teredo_put_auth(answer, skb, p->auth);
+		teredo_put_auth(answer, asked, key);
 	teredo_put_origin(answer, rq->from);
 	teredo_ra_fill(&ra, t, rq);
 	skb_put_data(answer, &ra, sizeof(ra));
+	if (key)
+		teredo_sign(answer, key);
 
 	if (rq->to_primary != cone)
 		err = teredo_send_from(t, rq->primary, cfg->local, answer,
@@ -341,6 +396,7 @@ static void teredo_server_solicited(struct teredo_dev *t, struct sk_buff *skb,
 				    const struct teredo_parsed *p,
 				    const struct teredo_request *rq)
 {
+	const struct teredo_key *key = NULL;
 	unsigned int stat;
 
 	stat = teredo_rs_check(rq, skb);
@@ -350,9 +406,12 @@ static void teredo_server_solicited(struct teredo_dev *t, struct sk_buff *skb,
 	if (!teredo_server_admit(t, rq))
 		goto drop;
 	stat = TEREDO_A_STATS_RX_AUTH;
-	if (!teredo_rs_verified(rq, skb, p))
-		goto drop;
-	teredo_server_advertise(t, skb, p, rq);
+	if (rq->cfg->secure) {
+		key = teredo_rs_key(t, rq, skb, p);
+		if (!key)
+			goto drop;
+	}
+	teredo_server_advertise(t, skb, p, rq, key);
 	consume_skb(skb);
 	return;
 

@@ -70,6 +70,26 @@ static const struct nla_policy teredo_ctrl_refuse_nl_policy[TEREDO_A_CTRL_REFUSA
 	[TEREDO_A_CTRL_PORT] = { .type = NLA_BE16, },
 };
 
+/* TEREDO_CMD_KEY_SET - do */
+static const struct nla_policy teredo_key_set_nl_policy[TEREDO_A_KEY_CONFIRM + 1] = {
+	[TEREDO_A_KEY_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
+	[TEREDO_A_KEY_IDENTIFIER] = NLA_POLICY_MAX_LEN(255),
+	[TEREDO_A_KEY_ALGORITHM] = NLA_POLICY_MAX(NLA_U32, 1),
+	[TEREDO_A_KEY_SECRET] = NLA_POLICY_MAX_LEN(1024),
+	[TEREDO_A_KEY_CONFIRM] = { .type = NLA_U8, },
+};
+
+/* TEREDO_CMD_KEY_DEL - do */
+static const struct nla_policy teredo_key_del_nl_policy[TEREDO_A_KEY_IDENTIFIER + 1] = {
+	[TEREDO_A_KEY_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
+	[TEREDO_A_KEY_IDENTIFIER] = NLA_POLICY_MAX_LEN(255),
+};
+
+/* TEREDO_CMD_KEY_GET - do */
+static const struct nla_policy teredo_key_get_nl_policy[TEREDO_A_KEY_IFINDEX + 1] = {
+	[TEREDO_A_KEY_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
+};
+
 /* Ops table for teredo */
 static const struct genl_ops teredo_nl_ops[] = {
 	{
@@ -120,6 +140,27 @@ static const struct genl_ops teredo_nl_ops[] = {
 		.doit		= teredo_nl_ctrl_refuse_doit,
 		.policy		= teredo_ctrl_refuse_nl_policy,
 		.maxattr	= TEREDO_A_CTRL_REFUSAL,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= TEREDO_CMD_KEY_SET,
+		.doit		= teredo_nl_key_set_doit,
+		.policy		= teredo_key_set_nl_policy,
+		.maxattr	= TEREDO_A_KEY_CONFIRM,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= TEREDO_CMD_KEY_DEL,
+		.doit		= teredo_nl_key_del_doit,
+		.policy		= teredo_key_del_nl_policy,
+		.maxattr	= TEREDO_A_KEY_IDENTIFIER,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= TEREDO_CMD_KEY_GET,
+		.dumpit		= teredo_nl_key_get_dumpit,
+		.policy		= teredo_key_get_nl_policy,
+		.maxattr	= TEREDO_A_KEY_IFINDEX,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 };
