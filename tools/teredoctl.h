@@ -38,6 +38,7 @@ extern bool json_wanted;	/* -j */
 int cmd_status(int argc, char **argv);
 int cmd_peers(int argc, char **argv);
 int cmd_flush(int argc, char **argv);
+int cmd_key(int argc, char **argv);
 int cmd_decode(int argc, char **argv);
 int cmd_encode(int argc, char **argv);
 
@@ -84,5 +85,10 @@ const char *stats_help(unsigned int attr);
 
 /* A name that can be one of an interface; complains if not */
 bool valid_ifname(const char *name);
+
+/* Complains and returns 0 if there is no such device; whether it is a Teredo
+ * one is for the kernel to say
+ */
+uint32_t ifindex_of(const char *dev);
 
 #endif /* _TEREDOCTL_H */

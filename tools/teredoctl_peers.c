@@ -126,16 +126,6 @@ static int got_peer(const struct nlmsghdr *nlh, void *arg)
 	return 0;
 }
 
-/* 0 if there is no such device; the kernel says whether it is a Teredo one */
-static uint32_t ifindex_of(const char *dev)
-{
-	uint32_t ifindex = if_nametoindex(dev);
-
-	if (!ifindex)
-		failed("no device \"%s\" in this network namespace", dev);
-	return ifindex;
-}
-
 static int get_peers(struct genl *g, const char *dev, uint32_t ifindex,
 		     struct peers *p)
 {

@@ -177,3 +177,12 @@ bool valid_ifname(const char *name)
 	bad_usage("\"%s\" is not the name of a device", name);
 	return false;
 }
+
+uint32_t ifindex_of(const char *dev)
+{
+	uint32_t ifindex = if_nametoindex(dev);
+
+	if (!ifindex)
+		failed("no device \"%s\" in this network namespace", dev);
+	return ifindex;
+}
