@@ -581,6 +581,10 @@ class Tap:
             detail = f"got {got}, want {wanted}"
         self.result(got == wanted, name, detail)
 
+    def skip(self, name, reason):
+        self.number += 1
+        print(f"ok {self.number} {name} # SKIP {reason}", flush=True)
+
     def finish(self):
         """Plan and exit status."""
         print(f"1..{self.number}", flush=True)
