@@ -75,6 +75,9 @@ check-debug: host
 lint: host
 	@selftests/lint.sh
 
+mutate: host
+	@selftests/mutate.sh $(T)
+
 # the programs that the VM needs on the host
 host:
 	@selftests/vm/host.sh
@@ -96,8 +99,11 @@ help:
 	@echo 'make check          all tests, in a VM (T="NAME...", SUITE=NAME)'
 	@echo 'make check-debug    the same under a kernel that finds mistakes'
 	@echo 'make lint           what checkers say about the sources'
+	@echo 'make mutate         breaks checks, each in turn: do the tests'
+	@echo '                    notice? (T="SEC-09...")'
 	@echo 'make clean          removes what was built here; what was'
 	@echo '                    downloaded stays in ~/.cache/teredo'
 
 .PHONY: all module tools install uninstall install-tools uninstall-tools \
-	dkms-install dkms-uninstall demo check check-debug lint host clean help
+	dkms-install dkms-uninstall demo check check-debug lint mutate host clean \
+	help

@@ -1,0 +1,298 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Checks of the module, each broken in turn: do the tests notice?
+
+mutate.py --plant   in a copy of the sources: puts all mutations into it, of
+                    which the module's parameter `mutant` chooses one
+mutate.py --run     in a VM with that module: runs conformance rows with each
+
+A mutation is caught if rows fail with it. It is caught rightly if those fail
+which carry its ids, and no other: neither of the rows near them, nor of a
+sample of the rest.
+"""
+
+import dataclasses
+import os
+import re
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SWITCH = "/sys/module/teredo/parameters/mutant"
+# rows without the ids of a mutation that run with it
+OTHERS = 30
+
+
+@dataclasses.dataclass
+class Mutation:
+    """An expression of a function, and what takes its place"""
+    ids: str            # rows that carry one of these must fail
+    mode: str           # those of this mode, or of these modes
+    what: str
+    file: str
+    function: str
+    old: str            # just once there, blanks don't count; a part of it
+                        # in [[ ]]: only that is what is replaced
+    new: str = "false"
+
+
+MUTATIONS = [
+    Mutation("SEC-02", "client relay", "any version passes for IPv6",
+             "teredo_proto.h", "teredo_parse_headers",
+             "(data[off] >> 4) != 6"),
+    Mutation("SEC-03", "client relay", "the length of the packet is believed",
+             "teredo_recv.c", "teredo_rcv_parse",
+             "len < 40 + (data[4] << 8) + data[5]"),
+    Mutation("SEC-05 E-08", "relay", "a relay takes headers",
+             "teredo_recv.c", "teredo_rcv_relay", "p->ip6"),
+    Mutation("E-07", "client", "authentication in front of any packet",
+             "teredo_recv.c", "teredo_rcv_client", "p->auth >= 0"),
+    Mutation("SEC-06", "client", "anybody indicates an origin",
+             "teredo_recv.c", "teredo_rcv_client",
+             "p->origin >= 0 && !from_server"),
+    Mutation("SEC-07", "client", "no trailer asks for a drop",
+             "teredo_recv.c", "teredo_trailers_refuse",
+             "(tlv[0] & 0xc0) == 0x40"),
+    Mutation("SEC-08", "client", "impossible addresses",
+             "teredo_recv.c", "teredo_rcv_client",
+             "teredo_rcv_martian(ip6)"),
+    Mutation("SEC-09", "client", "packets for others",
+             "teredo_recv.c", "teredo_rcv_client",
+             "!ipv6_addr_equal(&ip6->daddr, &q->addr)"),
+    Mutation("SEC-10", "client", "packets of our own",
+             "teredo_recv.c", "teredo_rcv_client",
+             "teredo_ep_equal(teredo_mapped(&ip6->saddr), q->mapped)"),
+    Mutation("SEC-11 CL-RX-22", "client", "link-local sources",
+             "teredo_recv.c", "teredo_rcv_client",
+             "ipv6_addr_type(&ip6->saddr) & IPV6_ADDR_LINKLOCAL"),
+    Mutation("SEC-12", "client", "Neighbor Discovery in the tunnel",
+             "teredo_recv.c", "teredo_rcv_client",
+             "teredo_icmp6_is_nd(type)"),
+    Mutation("SEC-15", "client", "a trusted peer from anywhere",
+             "teredo_recv.c", "teredo_path_is",
+             "teredo_ep_equal(teredo_path_ep(path), from)", "true"),
+    Mutation("CL-RX-15", "client", "a mapping is what the address says",
+             "teredo_recv.c", "teredo_rcv_client",
+             "!teredo_ep_equal(teredo_mapped(&ip6->saddr), from)"),
+    Mutation("SEC-17", "client", "a peer on a private address",
+             "teredo_recv.c", "teredo_rcv_new_peer",
+             "!teredo_addr_valid(saddr, cfg->private_ok) || "
+             "inet_addr_type(net, teredo_mapped(saddr).addr) != RTN_UNICAST"),
+    Mutation("SEC-18", "client", "any reply proves a native host",
+             "teredo_bubble.c", "teredo_test_reply",
+             "peer->search->nonce == get_unaligned(&test->nonce)", "true"),
+    Mutation("SEC-21", "client", "the proof may come from elsewhere",
+             "teredo_bubble.c", "teredo_search_release",
+             "!teredo_ep_equal(s->held_from, from)"),
+    Mutation("SEC-22", "client", "anybody advertises",
+             "teredo_recv.c", "teredo_rcv_client",
+             "if ([[from_server]]) { teredo_ctrl_recv", "true"),
+    Mutation("SEC-28", "server", "any Teredo source",
+             "teredo_server.c", "teredo_request_from_client",
+             "teredo_ep_equal(teredo_mapped(&rq->ip6.saddr), rq->from)",
+             "true"),
+    Mutation("SEC-32", "client relay host-relay server",
+             "to addresses that are not global",
+             "teredo_xmit.c", "teredo_ipv4_sendable",
+             "!teredo_ipv4_global(addr, cfg->private_ok)"),
+    Mutation("SEC-33 RL-TX-15", "relay", "in again what came out",
+             "teredo_xmit.c", "teredo_tx_relay", "teredo_tx_loops(t, skb)"),
+    Mutation("SEC-34 RL-RX-07", "relay", "from client to client",
+             "teredo_recv.c", "teredo_rcv_relay",
+             "teredo_has_prefix(&ip6->daddr, cfg->prefix)"),
+    Mutation("SEC-35", "relay", "sources that embed our address",
+             "teredo_xmit.c", "teredo_tx_relay",
+             "teredo_embeds_own_v4(sock_net(sk), &ip6->saddr)"),
+    Mutation("SEC-36", "relay", "destinations that embed our address",
+             "teredo_recv.c", "teredo_rcv_relay",
+             "teredo_embeds_own_v4(sock_net(sk), &ip6->daddr)"),
+    Mutation("RL-RX-02 SEC-45", "relay", "a client from any port",
+             "teredo_recv.c", "teredo_rcv_relay",
+             "!teredo_ep_equal(teredo_mapped(&ip6->saddr), from)"),
+    Mutation("RL-RX-03", "relay", "an unknown client",
+             "teredo_recv.c", "teredo_rcv_relay", "!cfg->accept_unknown"),
+    Mutation("SEC-38", "server", "datagrams of the server itself",
+             "teredo_server.c", "teredo_request_origin",
+             "rq->from.port == htons(TEREDO_UDP_PORT)"),
+    Mutation("SEC-40 CL-TX-04", "client", "packets of others are sent",
+             "teredo_xmit.c", "teredo_tx_client", "teredo_tx_forwarded(skb)"),
+    Mutation("SV-05", "server", "data through the server",
+             "teredo_server.c", "teredo_request_parse",
+             "rq->ip6.nexthdr != IPPROTO_ICMPV6"),
+    Mutation("SV-34", "server", "the secondary address forwards",
+             "teredo_server.c", "teredo_server_rcv", "!rq.to_primary"),
+    Mutation("SEC-50", "relay client", "port 0",
+             "teredo_xmit.c", "teredo_tx_new_peer", "!mapped.port"),
+    Mutation("SEC-51 CL-B-02", "client", "bubbles without a pause",
+             "teredo_bubble.c", "teredo_search_try",
+             "since < TEREDO_SPACING"),
+]
+
+
+def fail(text):
+    sys.exit(f"mutate.py: {text}")
+
+
+def pattern(old):
+    """Finds an expression however it is broken into lines: what is in front
+    of the part in question, that part, and what is behind it"""
+    parts = re.split(r"\[\[|\]\]", old) if "[[" in old else ["", old, ""]
+    return re.compile("".join(
+        "(" + "".join(re.escape(token) + r"\s*"
+                      for token in re.findall(r"\w+|[^\w\s]", part)) + ")"
+        for part in parts))
+
+
+def plant_one(number, mutation, text):
+    """The text of the file with this mutation in it as well"""
+    sys.path.insert(0, os.path.join(HERE, "lint"))
+    from ids import definitions
+    lines = text.splitlines(keepends=True)
+    for start, end, name in definitions(text.splitlines()):
+        if name == mutation.function + "()":
+            break
+    else:
+        fail(f"stale: {mutation.ids}: there is no {mutation.function}() in "
+             f"{mutation.file}")
+    body = "".join(lines[start:end])
+    body, n = pattern(mutation.old).subn(
+        lambda old: f"{old[1]}(teredo_mutant == {number} ? {mutation.new} : "
+                    f"({old[2]})){old[3]}", body)
+    if n != 1:
+        fail(f"stale: {mutation.ids}: {n} times in {mutation.function}(): "
+             f"{mutation.old}")
+    return "".join(lines[:start]) + body + "".join(lines[end:])
+
+
+def plant():
+    """Changes the sources in the current folder"""
+    texts = {}
+    for number, mutation in enumerate(MUTATIONS, 1):
+        name = mutation.file
+        if name not in texts:
+            with open(name, encoding="utf-8") as file:
+                texts[name] = file.read()
+        texts[name] = plant_one(number, mutation, texts[name])
+    with open("teredo_main.c", encoding="utf-8") as file:
+        texts.setdefault("teredo_main.c", file.read())
+    texts["teredo_main.c"] += (
+        "\nunsigned int teredo_mutant;\n"
+        "module_param_named(mutant, teredo_mutant, uint, 0644);\n")
+    if "teredo_proto.h" not in texts:
+        with open("teredo_proto.h", encoding="utf-8") as file:
+            texts["teredo_proto.h"] = file.read()
+    # the tools use it too
+    texts["teredo_proto.h"] = texts["teredo_proto.h"].replace(
+        "#define _TEREDO_PROTO_H\n",
+        "#define _TEREDO_PROTO_H\n"
+        "#ifdef __KERNEL__\nextern unsigned int teredo_mutant;\n"
+        "#else\nenum { teredo_mutant };\n#endif\n")
+    for name, text in texts.items():
+        with open(name, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+class Verdicts:
+    """What rows.run() reports to: remembers it"""
+
+    def __init__(self):
+        self.ok = []
+
+    def result(self, ok, _name, why=""):
+        self.ok.append(bool(ok))
+
+
+def failing(rows, labs, chosen):
+    """Those of the chosen rows that fail"""
+    verdicts = Verdicts()
+    rows.run(chosen, labs, verdicts)
+    return [row for row, ok in zip(chosen, verdicts.ok) if not ok]
+
+
+def switch(number):
+    with open(SWITCH, "w", encoding="ascii") as file:
+        file.write(str(number))
+
+
+def carries(row, mutation):
+    return bool(set(row.ids) & set(mutation.ids.split())) and \
+        row.mode in mutation.mode.split()
+
+
+def choose(rows, mutation, number):
+    """The rows that must fail, and others that must not: of the same mode,
+    spread over the table, not the same ones each time"""
+    wanted = [row for row in rows.ROWS if carries(row, mutation)]
+    rest = [row for row in rows.ROWS if row not in wanted and
+            row.mode in mutation.mode.split() and not row.clock]
+    step = max(1, len(rest) // OTHERS)
+    return wanted, rest[number % step::step]
+
+
+def titles(rows):
+    return ", ".join(f"{row.where} {' '.join(row.ids)}" for row in rows)
+
+
+def judge(mutation, wanted, failed):
+    """What is wrong with the result of a mutation, line by line"""
+    if not wanted:
+        yield f"no row of {mutation.mode} carries {mutation.ids}"
+    if not failed:
+        yield "not caught"
+    if missed := [row for row in wanted if row not in failed]:
+        yield "does not fail: " + titles(missed)
+    if beyond := [row for row in failed if row not in wanted]:
+        yield "fails, too: " + titles(beyond)
+
+
+def run(tap, only):
+    """Each mutation, in the VM"""
+    from conformance import rows
+    from conformance.lab import Labs
+
+    rows.load()
+    began = time.monotonic()
+    mutations = [(number, mutation, *choose(rows, mutation, number))
+                 for number, mutation in enumerate(MUTATIONS, 1)
+                 if not only or set(only) & set(mutation.ids.split())]
+    sound = [row for row in rows.ROWS
+             if any(row in wanted + others
+                    for _, _, wanted, others in mutations)]
+    labs = Labs()
+    try:
+        broken = failing(rows, labs, sound)
+        tap.result(not broken, f"without a mutation: {len(sound)} rows pass",
+                   titles(broken))
+        for number, mutation, wanted, others in mutations:
+            chosen = [row for row in wanted + others if row not in broken]
+            wanted = [row for row in wanted if row not in broken]
+            switch(number)
+            failed = failing(rows, labs, chosen)
+            switch(0)
+            wrong = list(judge(mutation, wanted, failed))
+            tap.result(not wrong,
+                       f"{mutation.ids}: {mutation.what}: {len(failed)} of "
+                       f"{len(chosen)} rows fail", "\n# ".join(wrong))
+            if failed:
+                print(f"# caught by {titles(failed)}", flush=True)
+    finally:
+        labs.close()
+    print(f"# {time.monotonic() - began:.0f} s")
+
+
+def main():
+    if sys.argv[1:] == ["--plant"]:
+        plant()
+    elif sys.argv[1:2] == ["--run"]:
+        import wire
+        print("TAP version 13")
+        tap = wire.Tap()
+        run(tap, sys.argv[2:])
+        return tap.finish()
+    else:
+        sys.exit(__doc__)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
