@@ -4,7 +4,7 @@
 # check.sh [-s SUITE] [-d] [NAME...]: all tests, or those named: the ones
 # inside the VM in one boot, those that wait for timers in a second one whose
 # clock counts instructions, then the ones of the VM itself. Its last line
-# counts them all.
+# counts them all. A test that is named does all that it can do.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
@@ -17,6 +17,9 @@ while getopts s:d option; do
 	esac
 done
 shift $((OPTIND - 1))
+set -- "${@//-/_}"
+all=()
+(($#)) && all=(-a)
 
 declare -i passed=0 failed=0 skipped=0
 logs=build/logs-$suite${debug:+-debug}
@@ -125,9 +128,9 @@ on_host()
 
 mapfile -t timed < <(with_clock "${inside[@]}")
 mapfile -t inside < <(with_clock -v "${inside[@]}")
-((${#inside[@]})) && in_vm -w "$logs" -- -o "$PWD/$logs" "${inside[@]}"
+((${#inside[@]})) && in_vm -w "$logs" -- "${all[@]}" -o "$PWD/$logs" "${inside[@]}"
 # nothing is written to the host before the end: it would make the clock leap
-((${#timed[@]})) && in_vm -i -- -j 1 "${timed[@]}"
+((${#timed[@]})) && in_vm -i -- "${all[@]}" -j 1 "${timed[@]}"
 for name in "${outside[@]}"; do
 	on_host "$name"
 done

@@ -39,6 +39,13 @@ class Control:
             attr("DEV_FLAGS", u16(flags)),
             attr("DEV_LIFETIME", u32(seconds))])
 
+    def device_state(self):
+        """In lower case, as in the API"""
+        answer = self.family.do(UAPI["TEREDO_CMD_DEV_GET"], [
+            attr("DEV_IFINDEX", self.index)])
+        return self.state(answer[UAPI["TEREDO_A_DEV_STATE"]],
+                          "TEREDO_STATE_")
+
     def peers(self):
         """Endpoint, state and received packets of each peer, by address"""
         found = {}
@@ -54,8 +61,7 @@ class Control:
         return found
 
     @staticmethod
-    def state(octets):
-        start = "TEREDO_PEER_STATE_"
+    def state(octets, start="TEREDO_PEER_STATE_"):
         number = int.from_bytes(octets, sys.byteorder)
         return next(name[len(start):].lower() for name, value in UAPI.items()
                     if name.startswith(start) and value == number)

@@ -18,15 +18,17 @@ cd "$(dirname "$0")/.." || exit
 
 usage()
 {
-	echo "usage: run.sh [-j JOBS] [-o DIR] [NAME]..."
+	echo "usage: run.sh [-a] [-j JOBS] [-o DIR] [NAME]..."
+	echo "  -a       all that these tests can do (KSFT_ALL=yes)"
 	echo "  -j JOBS  tests side by side, default 3"
 	echo "  -o DIR   keeps each test's output there"
 	echo "  -x       the tests that run on the host"
 }
 
 jobs=3 logs='' host='' list=selftests/TESTS
-while getopts j:o:xh option; do
+while getopts aj:o:xh option; do
 	case $option in
+	a) export KSFT_ALL=yes ;;
 	x) host=yes list=selftests/TESTS.host ;;
 	j) jobs=$OPTARG ;;
 	o) logs=$OPTARG ;;
@@ -35,6 +37,7 @@ while getopts j:o:xh option; do
 	esac
 done
 shift $((OPTIND - 1))
+set -- "${@//-/_}"
 
 [[ $logs ]] || logs=$(mktemp -d)
 mkdir -p "$logs"
