@@ -204,12 +204,16 @@ struct teredo_dev {
 	/* limits (teredo_bubble.c) */
 	spinlock_t		limit_lock;
 	struct teredo_bucket	peer_bucket;
-	struct teredo_bucket	bubble_bucket;
+	struct teredo_bucket	bubble_bucket;	/* server: all it answers */
 	struct teredo_bucket	test_bucket;
 	struct teredo_bucket	rx_test_bucket;
 	struct teredo_bucket	icmp6_bucket;
+	struct teredo_bucket	err_bucket;	/* ICMPv6 made of ICMP */
 	struct teredo_bucket	ntf_bucket;
-	struct teredo_bucket	*server_buckets;	/* TEREDO_HASH_SIZE */
+	/* TEREDO_HASH_SIZE: by the server that bubbles go through; in a
+	 * server by the network that a request came from
+	 */
+	struct teredo_bucket	*server_buckets;
 	struct teredo_reply	*replies;		/* TEREDO_HASH_SIZE */
 	u32			hash_seed;
 };
