@@ -433,13 +433,15 @@ void teredo_ctrl_err(struct teredo_dev *t, __be32 server, u8 type, u8 code)
 	spin_unlock(&t->qual_lock);
 }
 
-/* May a control packet go there (SEC-31)? */
+/* May a control packet go there (SEC-31)? What finds out how long the NAT keeps
+ * a mapping sends to that of a port of the helper's own (CL-I-05).
+ */
 static bool teredo_ctrl_allowed(struct teredo_dev *t, struct teredo_ep to)
 {
 	const struct teredo_qual *q = rcu_dereference_bh(t->qual);
 	__be32 primary, secondary;
 
-	if (q && teredo_ep_equal(to, q->mapped))
+	if (q && to.addr == q->mapped.addr && to.port)
 		return true;
 	teredo_servers(t, q, &primary, &secondary);
 	return to.port == htons(TEREDO_UDP_PORT) && to.addr &&
@@ -504,7 +506,7 @@ int teredo_ctrl_send(struct teredo_dev *t, struct nlattr *attrs[],
 	} else {
 		kfree_skb(skb);
 		NL_SET_ERR_MSG_ATTR(extack, attrs[TEREDO_A_CTRL_ADDRESS],
-				    "neither a server nor the own mapping");
+				    "neither a server nor the own mapped address");
 		err = -EINVAL;
 	}
 	local_bh_enable();
