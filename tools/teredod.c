@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "teredod.h"
 
@@ -30,6 +31,11 @@ void teredod_log(const struct teredod *t, int level, const char *fmt, ...)
 		       t->link.name[0] ? ": " : "", line);
 }
 
+const struct auth_key *teredod_key(const struct teredod *t)
+{
+	return t->options.key.id_len ? &t->options.key : NULL;
+}
+
 void teredod_stop(struct teredod *t, int status)
 {
 	t->status = status;
@@ -39,10 +45,12 @@ void teredod_stop(struct teredod *t, int status)
 static void usage(FILE *f)
 {
 	fprintf(f,
-		"Usage: teredod [-f] [-n NETNS] DEV\n"
+		"Usage: teredod [-f] [-c FILE] [-n NETNS] [DEV]\n"
 		"\n"
-		"Qualifies the Teredo client device DEV and keeps it so.\n"
+		"Qualifies the Teredo client device DEV and keeps it so. With a file that has\n"
+		"one section, DEV may be left out.\n"
 		"\n"
+		"  -c, --config FILE  what the device itself does not tell\n"
 		"  -f, --foreground   log to standard error, not to syslog\n"
 		"  -n, --netns NETNS  network namespace of the underlay\n"
 		"  -h, --help         this text\n"
@@ -120,15 +128,24 @@ static int open_all(struct teredod *t, const char *name, const char *netns)
 	return err;
 }
 
-static int watch_all(struct teredod *t)
+static int watch_all(struct teredod *t, const char *netns)
 {
 	int err;
 
 	err = watch_signals(t);
 	if (!err)
+		err = resolver_open(t, &t->loop, &t->servers.resolver, netns,
+				    t->net.netns);
+	if (!err)
+		err = wakeup_open(t, &t->loop, &t->wakeup, teredod_qual_woken);
+	if (!err)
 		err = teredod_net_watch(t);
 	if (!err)
 		err = teredod_kernel_watch(t);
+	if (!err)
+		err = policy_open(t);
+	if (!err)
+		err = interval_open(t);
 	if (!err)
 		err = teredod_qual_open(t);
 	if (err)
@@ -140,9 +157,8 @@ static int run(struct teredod *t, const char *name, const char *netns,
 	       bool foreground)
 {
 	t->status = 1;
-	t->qual.timer = -1;
 	uv_loop_init(&t->loop);
-	if (open_all(t, name, netns) < 0 || watch_all(t) < 0)
+	if (open_all(t, name, netns) < 0 || watch_all(t, netns) < 0)
 		goto close;
 	t->to_syslog = !foreground;
 	if (t->to_syslog)
@@ -154,29 +170,67 @@ static int run(struct teredod *t, const char *name, const char *netns,
 close:
 	uv_walk(&t->loop, close_handle, NULL);
 	uv_run(&t->loop, UV_RUN_DEFAULT);
+	resolver_cancel(&t->servers.resolver);
+	resolver_close(&t->servers.resolver);
+	wakeup_close(&t->wakeup);
+	policy_close(t);
+	interval_close(t);
 	teredod_qual_close(t);
 	teredod_kernel_close(t);
 	teredod_net_close(t);
 	uv_loop_close(&t->loop);
+	auth_forget(&t->options.key);
 	return t->status;
+}
+
+/* A device by @arg, by the file, or by both */
+static int configure(struct teredod *t, const char *file, const char *arg,
+		     char *dev)
+{
+	char error[512];
+
+	options_init(&t->options);
+	snprintf(dev, IF_NAMESIZE, "%s", arg ? arg : "");
+	if (!file)
+		return 0;
+	if (options_read(&t->options, file, dev, error, sizeof(error)) < 0) {
+		teredod_log(t, LOG_ERR, "%s", error);
+		return -1;
+	}
+	/* the secret shall not be found in a dump of memory either */
+	if (teredod_key(t))
+		prctl(PR_SET_DUMPABLE, 0);
+	return 0;
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "config",	required_argument,	NULL, 'c' },
 		{ "foreground",	no_argument,		NULL, 'f' },
 		{ "netns",	required_argument,	NULL, 'n' },
 		{ "help",	no_argument,		NULL, 'h' },
 		{ "version",	no_argument,		NULL, 'V' },
 		{ NULL,		0,			NULL, 0 },
 	};
-	static struct teredod t;
+	static struct teredod t = {
+		.net = { .netns = -1, .own_netns = -1 },
+		.servers.resolver = { .netns = -1, .fds = { -1, -1 } },
+		.qual.timer.fd = -1,
+		.interval = { .fd = -1, .timer.fd = -1 },
+		.wakeup.fd = -1,
+	};
 	const char *netns = NULL;
+	const char *file = NULL;
+	char dev[IF_NAMESIZE];
 	bool foreground = false;
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "fn:h", options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "c:fn:h", options, NULL)) != -1) {
 		switch (opt) {
+		case 'c':
+			file = optarg;
+			break;
 		case 'f':
 			foreground = true;
 			break;
@@ -194,9 +248,11 @@ int main(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
-	if (argc - optind != 1) {
+	if (argc - optind > 1 || (argc == optind && !file)) {
 		usage(stderr);
 		return EXIT_USAGE;
 	}
-	return run(&t, argv[optind], netns, foreground);
+	if (configure(&t, file, argv[optind], dev) < 0)
+		return EXIT_FAILURE;
+	return run(&t, dev, netns, foreground);
 }

@@ -18,9 +18,12 @@
 
 #include "genl.h"
 #include "teredo_proto.h"
+#include "teredod_interval.h"
+#include "teredod_options.h"
+#include "teredod_policy.h"
 #include "teredod_ra.h"
-
-#define TEREDOD_MAX_SERVERS	16
+#include "teredod_servers.h"
+#include "teredod_timer.h"
 
 /**
  * struct teredod_conf - what the device is configured to (rtnetlink)
@@ -145,7 +148,9 @@ struct teredod_kernel {
  * @link_poll: waits for @link
  * @lower_poll: waits for @lower
  * @settle: runs while changes of the underlay may still come in
- * @seq: sequence number of the last request
+ * @netns: the underlay's network namespace, -1 if it is the helper's own or
+ *	not known
+ * @own_netns: the helper's own, -1 if that is not needed
  */
 struct teredod_net {
 	struct mnl_socket	*req;
@@ -155,21 +160,17 @@ struct teredod_net {
 	uv_poll_t		link_poll;
 	uv_poll_t		lower_poll;
 	uv_timer_t		settle;
-	__u32			seq;
-};
-
-/* struct teredod_server - an address to qualify with */
-struct teredod_server {
-	__be32	primary;
-	__be32	secondary;
-	bool	derived;	/* the secondary is a guess: primary + 1 */
+	int			netns;
+	int			own_netns;
 };
 
 /**
  * enum qual_phase - where qualification is (CL-Q)
  * @QUAL_DOWN: the device cannot send
  * @QUAL_ERROR: no server is configured
+ * @QUAL_STANDDOWN: waits until the host has no other IPv6
  * @QUAL_OFFLINE: waits for the next attempt
+ * @QUAL_RESOLVE: waits for the addresses of servers
  * @QUAL_PRIMARY: the primary address has been asked
  * @QUAL_SECONDARY: the secondary address has been asked
  * @QUAL_QUALIFIED: waits for the next refresh
@@ -179,7 +180,9 @@ struct teredod_server {
 enum qual_phase {
 	QUAL_DOWN,
 	QUAL_ERROR,
+	QUAL_STANDDOWN,
 	QUAL_OFFLINE,
+	QUAL_RESOLVE,
 	QUAL_PRIMARY,
 	QUAL_SECONDARY,
 	QUAL_QUALIFIED,
@@ -190,10 +193,7 @@ enum qual_phase {
 /**
  * struct teredod_qual - state of qualification
  * @phase: where it is
- * @servers: addresses to try
- * @n_servers: how many
- * @server: index of the one in use
- * @failed: how many of them failed one after the other
+ * @inherit: the device may have state, address and route of an earlier helper
  * @underlay: route to the server when it was first asked
  * @port: service port
  * @nonce: nonce of the phase (CL-Q-31)
@@ -207,22 +207,18 @@ enum qual_phase {
  * @mapped: mapping that the primary address told last
  * @local: address that this answer came to
  * @mtu: MTU option of this answer
+ * @new_key: the server asked for a new key
  * @refreshed: when it was asked for, ms of CLOCK_BOOTTIME
  * @refreshes: answers since the secondary address was asked
  * @binding: result in use, or the last one
  * @address: address on the device
  * @address_set: @address and route are set
  * @retry: seconds to the attempt after the next failure
- * @timer: timerfd, expires when the phase has something to do; counts through
- *	suspend (V-06)
- * @poll: waits for @timer
+ * @timer: expires when the phase has something to do
  */
 struct teredod_qual {
 	enum qual_phase		phase;
-	struct teredod_server	servers[TEREDOD_MAX_SERVERS];
-	unsigned int		n_servers;
-	unsigned int		server;
-	unsigned int		failed;
+	bool			inherit;
 	struct teredod_underlay	underlay;
 	__be16			port;
 	__u8			nonce[RA_NONCE_LEN];
@@ -236,14 +232,14 @@ struct teredod_qual {
 	struct teredo_ep	mapped;
 	__be32			local;
 	__u32			mtu;
+	bool			new_key;
 	__u64			refreshed;
 	unsigned int		refreshes;
 	struct teredod_binding	binding;
 	struct in6_addr		address;
 	bool			address_set;
 	unsigned int		retry;
-	int			timer;
-	uv_poll_t		poll;
+	struct timer		timer;
 };
 
 /**
@@ -252,10 +248,15 @@ struct teredod_qual {
  * @ifindex: the device
  * @to_syslog: log there, not to standard error
  * @status: exit status
+ * @options: the configuration file
  * @link: the device
  * @kernel: generic netlink
  * @net: rtnetlink
+ * @policy: other IPv6
+ * @servers: servers to qualify with
  * @qual: qualification
+ * @interval: time between refreshes
+ * @wakeup: tells when the host was asleep
  * @signals: SIGTERM and SIGINT
  */
 struct teredod {
@@ -263,10 +264,15 @@ struct teredod {
 	int			ifindex;
 	bool			to_syslog;
 	int			status;
+	struct options		options;
 	struct teredod_link	link;
 	struct teredod_kernel	kernel;
 	struct teredod_net	net;
+	struct policy		policy;
+	struct servers		servers;
 	struct teredod_qual	qual;
+	struct interval		interval;
+	struct wakeup		wakeup;
 	uv_signal_t		signals[2];
 };
 
@@ -274,6 +280,7 @@ struct teredod {
 __attribute__((format(printf, 3, 4)))
 void teredod_log(const struct teredod *t, int level, const char *fmt, ...);
 void teredod_stop(struct teredod *t, int status);
+const struct auth_key *teredod_key(const struct teredod *t); /* or NULL */
 
 /* teredod_kernel.c */
 int teredod_kernel_open(struct teredod *t);	/* logs */
@@ -281,17 +288,23 @@ int teredod_kernel_bind(struct teredod *t);	/* logs */
 int teredod_kernel_watch(struct teredod *t);
 void teredod_kernel_close(struct teredod *t);
 int teredod_kernel_get(struct teredod *t, struct teredod_dev *dev);
-int teredod_kernel_send(struct teredod *t, __be32 server, const void *payload,
-			size_t len);
+int teredod_kernel_send(struct teredod *t, struct teredo_ep to,
+			const void *payload, size_t len);
+int teredod_kernel_refuse(struct teredod *t, enum teredo_refusal why,
+			  struct teredo_ep from);
 int teredod_kernel_set_state(struct teredod *t, enum teredo_state state,
 			     enum teredo_nat nat, const char *reason);
+int teredod_kernel_set_probe(struct teredod *t, const struct server *server);
 int teredod_kernel_set_qualified(struct teredod *t,
 				 const struct teredod_binding *b,
-				 __u32 lifetime);
+				 __u32 lifetime, const char *reason);
+int teredod_kernel_forget_peers(struct teredod *t);
 
 /* teredod_net.c */
 int teredod_net_open(struct teredod *t);	/* logs */
 int teredod_net_open_underlay(struct teredod *t, const char *netns); /* logs */
+int teredod_net_enter(const struct teredod_net *n);
+void teredod_net_leave(const struct teredod_net *n);
 int teredod_net_watch(struct teredod *t);
 void teredod_net_close(struct teredod *t);
 int teredod_net_link(struct teredod *t, const char *name);
@@ -305,6 +318,16 @@ int teredod_net_add_route(struct teredod *t, __u32 lifetime);
 int teredod_net_del_route(struct teredod *t);
 int teredod_net_set_mtu(struct teredod *t, __u32 mtu);
 
+/* teredod_binding.c */
+/* Makes the mapping that was learned the one in use, or renews it */
+int binding_adopt(struct teredod *t, enum teredo_nat nat, struct reason *why);
+/* Goes on with the one that the device has */
+bool binding_inherit(struct teredod *t, const struct teredod_dev *dev);
+/* No new connections by the address */
+void binding_deprecate(struct teredod *t);
+/* Takes address and route off the device, those of an earlier helper too */
+void binding_withdraw(struct teredod *t);
+
 /* teredod_qual.c */
 int teredod_qual_open(struct teredod *t);
 void teredod_qual_close(struct teredod *t);
@@ -312,6 +335,9 @@ void teredod_qual_start(struct teredod *t);
 void teredod_qual_link_changed(struct teredod *t,
 			       const struct teredod_link *link);
 void teredod_qual_underlay_changed(struct teredod *t);
+void teredod_qual_policy_changed(struct teredod *t);
+void teredod_qual_servers(struct teredod *t, const char *error);
+void teredod_qual_woken(struct teredod *t, __u64 slept);
 void teredod_qual_recv(struct teredod *t, const struct teredod_ctrl *pkt);
 void teredod_qual_icmp(struct teredod *t, __u8 type, __u8 code);
 void teredod_qual_stop(struct teredod *t);

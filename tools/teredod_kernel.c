@@ -154,18 +154,32 @@ int teredod_kernel_get(struct teredod *t, struct teredod_dev *dev)
 	return genl_do(g, nlh, got_dev, dev);
 }
 
-int teredod_kernel_send(struct teredod *t, __be32 server, const void *payload,
-			size_t len)
+int teredod_kernel_send(struct teredod *t, struct teredo_ep to,
+			const void *payload, size_t len)
 {
 	struct genl *g = &t->kernel.req;
 	struct nlmsghdr *nlh;
 
 	nlh = genl_request(g, TEREDO_CMD_CTRL_SEND);
 	mnl_attr_put_u32(nlh, TEREDO_A_CTRL_IFINDEX, t->ifindex);
-	mnl_attr_put_u32(nlh, TEREDO_A_CTRL_ADDRESS, server);
-	mnl_attr_put_u16(nlh, TEREDO_A_CTRL_PORT,
-			 cpu_to_be16(TEREDO_UDP_PORT));
+	mnl_attr_put_u32(nlh, TEREDO_A_CTRL_ADDRESS, to.addr);
+	mnl_attr_put_u16(nlh, TEREDO_A_CTRL_PORT, to.port);
 	mnl_attr_put(nlh, TEREDO_A_CTRL_PAYLOAD, len, payload);
+	return genl_do(g, nlh, NULL, NULL);
+}
+
+/* Counts an advertisement that was not taken */
+int teredod_kernel_refuse(struct teredod *t, enum teredo_refusal why,
+			  struct teredo_ep from)
+{
+	struct genl *g = &t->kernel.req;
+	struct nlmsghdr *nlh;
+
+	nlh = genl_request(g, TEREDO_CMD_CTRL_REFUSE);
+	mnl_attr_put_u32(nlh, TEREDO_A_CTRL_IFINDEX, t->ifindex);
+	mnl_attr_put_u32(nlh, TEREDO_A_CTRL_REFUSAL, why);
+	mnl_attr_put_u32(nlh, TEREDO_A_CTRL_ADDRESS, from.addr);
+	mnl_attr_put_u16(nlh, TEREDO_A_CTRL_PORT, from.port);
 	return genl_do(g, nlh, NULL, NULL);
 }
 
@@ -184,9 +198,25 @@ int teredod_kernel_set_state(struct teredod *t, enum teredo_state state,
 	return genl_do(g, nlh, NULL, NULL);
 }
 
+/* Control packets go to this server from now on, and may come from it */
+int teredod_kernel_set_probe(struct teredod *t, const struct server *server)
+{
+	struct genl *g = &t->kernel.req;
+	struct nlmsghdr *nlh;
+
+	nlh = genl_request(g, TEREDO_CMD_DEV_SET);
+	mnl_attr_put_u32(nlh, TEREDO_A_DEV_IFINDEX, t->ifindex);
+	mnl_attr_put_u32(nlh, TEREDO_A_DEV_STATE, TEREDO_STATE_PROBE);
+	mnl_attr_put_u32(nlh, TEREDO_A_DEV_SERVER, server->primary);
+	mnl_attr_put_u32(nlh, TEREDO_A_DEV_SECONDARY, server->secondary);
+	mnl_attr_put_u32(nlh, TEREDO_A_DEV_NAT, TEREDO_NAT_UNKNOWN);
+	return genl_do(g, nlh, NULL, NULL);
+}
+
+/* With a reason if something is wrong all the same */
 int teredod_kernel_set_qualified(struct teredod *t,
 				 const struct teredod_binding *b,
-				 __u32 lifetime)
+				 __u32 lifetime, const char *reason)
 {
 	struct genl *g = &t->kernel.req;
 	struct nlmsghdr *nlh;
@@ -201,5 +231,17 @@ int teredod_kernel_set_qualified(struct teredod *t,
 	mnl_attr_put_u16(nlh, TEREDO_A_DEV_FLAGS, b->flags);
 	mnl_attr_put_u32(nlh, TEREDO_A_DEV_NAT, b->nat);
 	mnl_attr_put_u32(nlh, TEREDO_A_DEV_LIFETIME, lifetime);
+	if (reason)
+		mnl_attr_put_strz(nlh, TEREDO_A_DEV_REASON, reason);
+	return genl_do(g, nlh, NULL, NULL);
+}
+
+int teredod_kernel_forget_peers(struct teredod *t)
+{
+	struct genl *g = &t->kernel.req;
+	struct nlmsghdr *nlh;
+
+	nlh = genl_request(g, TEREDO_CMD_PEER_DEL);
+	mnl_attr_put_u32(nlh, TEREDO_A_PEER_IFINDEX, t->ifindex);
 	return genl_do(g, nlh, NULL, NULL);
 }

@@ -2,27 +2,23 @@
 /*
  * teredod: rtnetlink - the device's address, route and MTU, and what changes
  * below it
- *
- * Notifications only say that something may have changed; what counts is
- * what the kernel answers when it is asked afterwards. So lost ones cost
- * nothing but that question.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/if_teredo.h>
-#include <linux/rtnetlink.h>
 
 #include "teredod.h"
+#include "teredod_rtnl.h"
 
-#define NET_BUF_SIZE	32768
 #define NET_BATCH	64	/* notifications read before others' turn */
 #define SETTLE_MS	100
 #define MAX_STALE	16
@@ -37,57 +33,52 @@ static const struct in6_addr gateway = {
 	.s6_addr = { 0xfe, 0x80, [15] = 1 },
 };
 
-static struct mnl_socket *open_socket(unsigned int groups)
-{
-	struct mnl_socket *nl;
-
-	nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	if (!nl)
-		return NULL;
-	if (mnl_socket_bind(nl, groups, MNL_SOCKET_AUTOPID) == 0)
-		return nl;
-	mnl_socket_close(nl);
-	return NULL;
-}
-
 static int open_underlay(struct teredod_net *n)
 {
-	n->lower = open_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR |
+	n->lower = rtnl_open(RTMGRP_LINK | RTMGRP_IPV4_IFADDR |
 			       RTMGRP_IPV4_ROUTE);
 	if (!n->lower)
 		return -errno;
-	n->lower_req = open_socket(0);
+	n->lower_req = rtnl_open(0);
 	return n->lower_req ? 0 : -errno;
+}
+
+/* What is opened between the two belongs to the underlay's network namespace,
+ * if that is another one.
+ */
+int teredod_net_enter(const struct teredod_net *n)
+{
+	if (n->netns < 0)
+		return 0;
+	return setns(n->netns, CLONE_NEWNET) < 0 ? -errno : 0;
+}
+
+void teredod_net_leave(const struct teredod_net *n)
+{
+	/* this fails for want of a privilege that entering takes, too */
+	if (n->netns >= 0 && setns(n->own_netns, CLONE_NEWNET) < 0)
+		abort();
 }
 
 /* A netlink socket stays in the namespace it was opened in */
 static int open_underlay_in(struct teredod_net *n, const char *netns)
 {
 	char path[PATH_MAX];
-	int self, other;
 	int err;
 
 	snprintf(path, sizeof(path), "%s%s",
 		 strchr(netns, '/') ? "" : "/run/netns/", netns);
-	self = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (self < 0)
+	n->netns = open(path, O_RDONLY | O_CLOEXEC);
+	if (n->netns < 0)
 		return -errno;
-	other = open(path, O_RDONLY | O_CLOEXEC);
-	if (other < 0) {
-		err = -errno;
-		goto close_self;
-	}
-	if (setns(other, CLONE_NEWNET) < 0) {
-		err = -errno;
-		goto close_other;
-	}
+	n->own_netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (n->own_netns < 0)
+		return -errno;
+	err = teredod_net_enter(n);
+	if (err < 0)
+		return err;
 	err = open_underlay(n);
-	if (setns(self, CLONE_NEWNET) < 0)
-		err = -errno;
-close_other:
-	close(other);
-close_self:
-	close(self);
+	teredod_net_leave(n);
 	return err;
 }
 
@@ -96,9 +87,9 @@ int teredod_net_open(struct teredod *t)
 	struct teredod_net *n = &t->net;
 	int err;
 
-	n->link = open_socket(RTMGRP_LINK);
+	n->link = rtnl_open(RTMGRP_LINK);
 	if (n->link)
-		n->req = open_socket(0);
+		n->req = rtnl_open(0);
 	if (n->req)
 		return 0;
 	err = -errno;
@@ -136,72 +127,26 @@ void teredod_net_close(struct teredod *t)
 		mnl_socket_close(n->req);
 	if (n->link)
 		mnl_socket_close(n->link);
-}
-
-/* Sends a request and waits for its answer */
-static int transact(struct teredod_net *n, struct mnl_socket *nl,
-		    struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
-{
-	char buf[NET_BUF_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
-	unsigned int portid = mnl_socket_get_portid(nl);
-	ssize_t len;
-	int ret;
-
-	nlh->nlmsg_seq = ++n->seq;
-	nlh->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
-	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
-	do {
-		len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
-		if (len < 0)
-			return -errno;
-		ret = mnl_cb_run(buf, len, n->seq, portid, cb, arg);
-	} while (ret > MNL_CB_STOP);
-	return ret < 0 ? -errno : 0;
-}
-
-static struct nlmsghdr *request(char *buf, __u16 type, __u16 flags,
-				const void *header, size_t len)
-{
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-
-	nlh->nlmsg_type = type;
-	nlh->nlmsg_flags = flags;
-	memcpy(mnl_nlmsg_put_extra_header(nlh, len), header, len);
-	return nlh;
-}
-
-/* Attributes by their type; of larger types there is none that we use */
-#define N_ATTRS		64
-
-static int sort_attr(const struct nlattr *attr, void *arg)
-{
-	const struct nlattr **tb = arg;
-
-	if (mnl_attr_get_type(attr) < N_ATTRS)
-		tb[mnl_attr_get_type(attr)] = attr;
-	return MNL_CB_OK;
-}
-
-static __u32 get_u32(const struct nlattr *attr)
-{
-	return attr ? mnl_attr_get_u32(attr) : 0;
+	if (n->netns >= 0)
+		close(n->netns);
+	if (n->own_netns >= 0)
+		close(n->own_netns);
 }
 
 static void parse_conf(struct teredod_link *link, const struct nlattr *data)
 {
-	const struct nlattr *tb[N_ATTRS] = { NULL };
+	const struct nlattr *tb[RTNL_ATTRS] = { NULL };
 	struct teredod_conf *c = &link->conf;
 
-	mnl_attr_parse_nested(data, sort_attr, tb);
+	mnl_attr_parse_nested(data, rtnl_sort, tb);
 	if (tb[IFLA_TEREDO_MODE])
 		link->mode = mnl_attr_get_u8(tb[IFLA_TEREDO_MODE]);
-	c->prefix = get_u32(tb[IFLA_TEREDO_PREFIX]);
-	c->server = get_u32(tb[IFLA_TEREDO_SERVER]);
-	c->secondary = get_u32(tb[IFLA_TEREDO_SECONDARY]);
-	c->local = get_u32(tb[IFLA_TEREDO_LOCAL]);
-	c->lower = get_u32(tb[IFLA_TEREDO_LINK]);
-	c->mark = get_u32(tb[IFLA_TEREDO_FWMARK]);
+	c->prefix = rtnl_u32(tb[IFLA_TEREDO_PREFIX]);
+	c->server = rtnl_u32(tb[IFLA_TEREDO_SERVER]);
+	c->secondary = rtnl_u32(tb[IFLA_TEREDO_SECONDARY]);
+	c->local = rtnl_u32(tb[IFLA_TEREDO_LOCAL]);
+	c->lower = rtnl_u32(tb[IFLA_TEREDO_LINK]);
+	c->mark = rtnl_u32(tb[IFLA_TEREDO_FWMARK]);
 	if (tb[IFLA_TEREDO_PORT])
 		c->port = mnl_attr_get_u16(tb[IFLA_TEREDO_PORT]);
 	if (tb[IFLA_TEREDO_PRIVATE])
@@ -216,20 +161,20 @@ static bool is_teredo(const struct nlattr *kind)
 static int got_link(const struct nlmsghdr *nlh, void *arg)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
-	const struct nlattr *info[N_ATTRS] = { NULL };
-	const struct nlattr *tb[N_ATTRS] = { NULL };
+	const struct nlattr *info[RTNL_ATTRS] = { NULL };
+	const struct nlattr *tb[RTNL_ATTRS] = { NULL };
 	struct teredod_link *link = arg;
 
-	mnl_attr_parse(nlh, sizeof(*ifi), sort_attr, tb);
+	mnl_attr_parse(nlh, sizeof(*ifi), rtnl_sort, tb);
 	if (tb[IFLA_IFNAME])
 		snprintf(link->name, sizeof(link->name), "%s",
 			 mnl_attr_get_str(tb[IFLA_IFNAME]));
-	link->mtu = get_u32(tb[IFLA_MTU]);
+	link->mtu = rtnl_u32(tb[IFLA_MTU]);
 	link->up = (ifi->ifi_flags & IFF_UP) &&
 		   (ifi->ifi_flags & IFF_LOWER_UP);
 	link->elsewhere = tb[IFLA_LINK_NETNSID];
 	if (tb[IFLA_LINKINFO])
-		mnl_attr_parse_nested(tb[IFLA_LINKINFO], sort_attr, info);
+		mnl_attr_parse_nested(tb[IFLA_LINKINFO], rtnl_sort, info);
 	if (info[IFLA_INFO_KIND])
 		link->kind_ok = is_teredo(info[IFLA_INFO_KIND]);
 	if (link->kind_ok && info[IFLA_INFO_DATA])
@@ -237,15 +182,15 @@ static int got_link(const struct nlmsghdr *nlh, void *arg)
 	return MNL_CB_OK;
 }
 
-static int get_link(struct teredod_net *n, struct mnl_socket *nl, int ifindex,
+static int get_link(struct mnl_socket *nl, int ifindex,
 		    struct teredod_link *link)
 {
 	struct ifinfomsg ifi = { .ifi_index = ifindex };
 	char buf[MNL_SOCKET_BUFFER_SIZE];
 
 	memset(link, 0, sizeof(*link));
-	return transact(n, nl, request(buf, RTM_GETLINK, 0, &ifi, sizeof(ifi)),
-			got_link, link);
+	return rtnl_do(nl, rtnl_request(buf, RTM_GETLINK, 0, &ifi, sizeof(ifi)),
+		       got_link, link);
 }
 
 /* Looks the device up, by name at the start and by its index then */
@@ -256,18 +201,18 @@ int teredod_net_link(struct teredod *t, const char *name)
 		if (!t->ifindex)
 			return -errno;
 	}
-	return get_link(&t->net, t->net.req, t->ifindex, &t->link);
+	return get_link(t->net.req, t->ifindex, &t->link);
 }
 
 static int got_route(const struct nlmsghdr *nlh, void *arg)
 {
-	const struct nlattr *tb[N_ATTRS] = { NULL };
+	const struct nlattr *tb[RTNL_ATTRS] = { NULL };
 	struct teredod_underlay *u = arg;
 
-	mnl_attr_parse(nlh, sizeof(struct rtmsg), sort_attr, tb);
-	u->source = get_u32(tb[RTA_PREFSRC]);
-	u->gateway = get_u32(tb[RTA_GATEWAY]);
-	u->ifindex = get_u32(tb[RTA_OIF]);
+	mnl_attr_parse(nlh, sizeof(struct rtmsg), rtnl_sort, tb);
+	u->source = rtnl_u32(tb[RTA_PREFSRC]);
+	u->gateway = rtnl_u32(tb[RTA_GATEWAY]);
+	u->ifindex = rtnl_u32(tb[RTA_OIF]);
 	u->reachable = u->ifindex;
 	return MNL_CB_OK;
 }
@@ -289,7 +234,7 @@ int teredod_net_underlay(struct teredod *t, __be32 server,
 	u->known = true;
 	if (c->local)
 		rtm.rtm_src_len = 32;
-	nlh = request(buf, RTM_GETROUTE, 0, &rtm, sizeof(rtm));
+	nlh = rtnl_request(buf, RTM_GETROUTE, 0, &rtm, sizeof(rtm));
 	mnl_attr_put_u32(nlh, RTA_DST, server);
 	if (c->local)
 		mnl_attr_put_u32(nlh, RTA_SRC, c->local);
@@ -297,10 +242,10 @@ int teredod_net_underlay(struct teredod *t, __be32 server,
 		mnl_attr_put_u32(nlh, RTA_OIF, c->lower);
 	if (c->mark)
 		mnl_attr_put_u32(nlh, RTA_MARK, c->mark);
-	err = transact(n, n->lower_req, nlh, got_route, u);
+	err = rtnl_do(n->lower_req, nlh, got_route, u);
 	if (err < 0)
 		return err;
-	if (get_link(n, n->lower_req, u->ifindex, &lower) == 0)
+	if (get_link(n->lower_req, u->ifindex, &lower) == 0)
 		u->mtu = lower.mtu;
 	return 0;
 }
@@ -315,8 +260,9 @@ static struct nlmsghdr *address_request(struct teredod *t, char *buf,
 		.ifa_scope = RT_SCOPE_UNIVERSE,
 		.ifa_index = t->ifindex,
 	};
-	struct nlmsghdr *nlh = request(buf, type, flags, &ifa, sizeof(ifa));
+	struct nlmsghdr *nlh;
 
+	nlh = rtnl_request(buf, type, flags, &ifa, sizeof(ifa));
 	mnl_attr_put(nlh, IFA_LOCAL, sizeof(*addr), addr);
 	return nlh;
 }
@@ -338,7 +284,7 @@ int teredod_net_add_address(struct teredod *t, const struct in6_addr *addr,
 			      NLM_F_CREATE | NLM_F_REPLACE, addr);
 	mnl_attr_put_u32(nlh, IFA_FLAGS, IFA_F_NODAD | IFA_F_NOPREFIXROUTE);
 	mnl_attr_put(nlh, IFA_CACHEINFO, sizeof(ci), &ci);
-	return transact(&t->net, t->net.req, nlh, NULL, NULL);
+	return rtnl_do(t->net.req, nlh, NULL, NULL);
 }
 
 int teredod_net_del_address(struct teredod *t, const struct in6_addr *addr)
@@ -346,8 +292,8 @@ int teredod_net_del_address(struct teredod *t, const struct in6_addr *addr)
 	char buf[MNL_SOCKET_BUFFER_SIZE];
 	int err;
 
-	err = transact(&t->net, t->net.req,
-		       address_request(t, buf, RTM_DELADDR, 0, addr),
+	err = rtnl_do(t->net.req,
+		      address_request(t, buf, RTM_DELADDR, 0, addr),
 		       NULL, NULL);
 	return err == -EADDRNOTAVAIL ? 0 : err;
 }
@@ -362,11 +308,11 @@ struct stale {
 static int got_address(const struct nlmsghdr *nlh, void *arg)
 {
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
-	const struct nlattr *tb[N_ATTRS] = { NULL };
+	const struct nlattr *tb[RTNL_ATTRS] = { NULL };
 	const struct in6_addr *addr;
 	struct stale *s = arg;
 
-	mnl_attr_parse(nlh, sizeof(*ifa), sort_attr, tb);
+	mnl_attr_parse(nlh, sizeof(*ifa), rtnl_sort, tb);
 	if ((int)ifa->ifa_index != s->t->ifindex ||
 	    ifa->ifa_prefixlen != 128 || !tb[IFA_ADDRESS] ||
 	    mnl_attr_get_payload_len(tb[IFA_ADDRESS]) != sizeof(*addr))
@@ -388,8 +334,8 @@ int teredod_net_del_stale(struct teredod *t, const struct in6_addr *keep)
 	struct nlmsghdr *nlh;
 	int err;
 
-	nlh = request(buf, RTM_GETADDR, NLM_F_DUMP, &ifa, sizeof(ifa));
-	err = transact(&t->net, t->net.req, nlh, got_address, &s);
+	nlh = rtnl_request(buf, RTM_GETADDR, NLM_F_DUMP, &ifa, sizeof(ifa));
+	err = rtnl_do(t->net.req, nlh, got_address, &s);
 	while (s.n && !err)
 		err = teredod_net_del_address(t, &s.addr[--s.n]);
 	return err;
@@ -405,8 +351,9 @@ static struct nlmsghdr *route_request(struct teredod *t, char *buf, __u16 type,
 		.rtm_scope = RT_SCOPE_UNIVERSE,
 		.rtm_type = RTN_UNICAST,
 	};
-	struct nlmsghdr *nlh = request(buf, type, flags, &rtm, sizeof(rtm));
+	struct nlmsghdr *nlh;
 
+	nlh = rtnl_request(buf, type, flags, &rtm, sizeof(rtm));
 	mnl_attr_put(nlh, RTA_GATEWAY, sizeof(gateway), &gateway);
 	mnl_attr_put_u32(nlh, RTA_OIF, t->ifindex);
 	mnl_attr_put_u32(nlh, RTA_PRIORITY, ROUTE_METRIC);
@@ -422,7 +369,7 @@ int teredod_net_add_route(struct teredod *t, __u32 lifetime)
 
 	nlh = route_request(t, buf, RTM_NEWROUTE, NLM_F_CREATE);
 	mnl_attr_put_u32(nlh, RTA_EXPIRES, lifetime);
-	err = transact(&t->net, t->net.req, nlh, NULL, NULL);
+	err = rtnl_do(t->net.req, nlh, NULL, NULL);
 	return err == -EEXIST ? 0 : err;
 }
 
@@ -431,8 +378,8 @@ int teredod_net_del_route(struct teredod *t)
 	char buf[MNL_SOCKET_BUFFER_SIZE];
 	int err;
 
-	err = transact(&t->net, t->net.req,
-		       route_request(t, buf, RTM_DELROUTE, 0), NULL, NULL);
+	err = rtnl_do(t->net.req,
+		      route_request(t, buf, RTM_DELROUTE, 0), NULL, NULL);
 	return err == -ESRCH ? 0 : err;
 }
 
@@ -442,9 +389,9 @@ int teredod_net_set_mtu(struct teredod *t, __u32 mtu)
 	char buf[MNL_SOCKET_BUFFER_SIZE];
 	struct nlmsghdr *nlh;
 
-	nlh = request(buf, RTM_SETLINK, 0, &ifi, sizeof(ifi));
+	nlh = rtnl_request(buf, RTM_SETLINK, 0, &ifi, sizeof(ifi));
 	mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
-	return transact(&t->net, t->net.req, nlh, NULL, NULL);
+	return rtnl_do(t->net.req, nlh, NULL, NULL);
 }
 
 /* Is a notification in the buffer about the link? Negative if it is gone. */
@@ -477,7 +424,7 @@ static void gone(struct teredod *t)
 
 static void link_readable(uv_poll_t *poll, int status, int events)
 {
-	char buf[NET_BUF_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+	char buf[RTNL_BUF_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
 	struct teredod *t = poll->data;
 	struct teredod_link link;
 	bool changed = status < 0;
@@ -500,7 +447,7 @@ static void link_readable(uv_poll_t *poll, int status, int events)
 	}
 	if (!changed)
 		return;
-	if (get_link(&t->net, t->net.req, t->ifindex, &link) < 0)
+	if (get_link(t->net.req, t->ifindex, &link) < 0)
 		gone(t);
 	else
 		teredod_qual_link_changed(t, &link);
@@ -515,18 +462,10 @@ static void settled(uv_timer_t *timer)
 static void lower_readable(uv_poll_t *poll, int status, int events)
 {
 	struct teredod *t = poll->data;
-	char buf[NET_BUF_SIZE];
-	unsigned int i;
-	ssize_t len;
 
 	(void)status;
 	(void)events;
-	for (i = 0; i < NET_BATCH; i++) {
-		len = recv(mnl_socket_get_fd(t->net.lower), buf, sizeof(buf),
-			   MSG_DONTWAIT);
-		if (len < 0 && errno != ENOBUFS)
-			break;
-	}
+	rtnl_drain(t->net.lower);
 	if (!uv_is_active((uv_handle_t *)&t->net.settle))
 		uv_timer_start(&t->net.settle, settled, SETTLE_MS, 0);
 }

@@ -10,94 +10,34 @@
  * Read from top to bottom this is what happens in this order; each function
  * ends in the next phase.
  */
-#include <errno.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/timerfd.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "teredod.h"
 #include "teredod_text.h"
 
 #define RS_TIMEOUT_MS	4000	/* C-07 */
 #define RS_TRIES	3	/* C-08 */
-#define REFRESH_MS	30000	/* C-09 */
-#define LIFETIME	90	/* C-35, seconds */
 #define RETRY_MIN	30	/* C-33, seconds */
 #define RETRY_MAX	600
 #define RECHECK_EVERY	10	/* CL-M-10, refreshes */
+#define BOOT_MS		120000	/* until then the host starts (CL-Q-35) */
+#define BOOT_DELAY_MS	1000
 
-static void start(struct teredod *t);
+/* For the underlay while no server is known: a default route leads there */
+#define ANYWHERE	0xc0000201	/* 192.0.2.1 */
+
 static void try_server(struct teredod *t);
-
-/* Clock that counts on while the host sleeps, as the NAT's does */
-static __u64 now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
-}
-
-static void arm(struct teredod_qual *q, __u64 ms)
-{
-	struct itimerspec its = {
-		.it_value.tv_sec = ms / 1000,
-		.it_value.tv_nsec = ms % 1000 * 1000000,
-	};
-
-	if (!ms)
-		its.it_value.tv_nsec = 1;
-	timerfd_settime(q->timer, 0, &its, NULL);
-}
-
-static void disarm(struct teredod_qual *q)
-{
-	struct itimerspec its = { .it_value.tv_sec = 0 };
-
-	timerfd_settime(q->timer, 0, &its, NULL);
-}
-
-static void random_bytes(void *buf, size_t len)
-{
-	while (getrandom(buf, len, 0) != (ssize_t)len)
-		;
-}
-
-static __u32 random_below(__u32 n)
-{
-	__u64 r;
-
-	random_bytes(&r, sizeof(r));
-	return r % n;
-}
-
-static const struct teredod_server *server(const struct teredod_qual *q)
-{
-	return &q->servers[q->server];
-}
 
 static bool asks_secondary(const struct teredod_qual *q)
 {
 	return q->phase == QUAL_SECONDARY || q->phase == QUAL_RECHECK;
 }
 
-static __be32 asked_address(const struct teredod_qual *q)
+static __be32 asked_address(const struct teredod *t)
 {
-	return asks_secondary(q) ? server(q)->secondary : server(q)->primary;
-}
+	const struct server *server = servers_current(t);
 
-/* Takes address and route off the device */
-static void withdraw(struct teredod *t)
-{
-	struct teredod_qual *q = &t->qual;
-
-	if (!q->address_set)
-		return;
-	teredod_net_del_route(t);
-	teredod_net_del_address(t, &q->address);
-	q->address_set = false;
+	return asks_secondary(&t->qual) ? server->secondary : server->primary;
 }
 
 /* Waits for the next attempt */
@@ -106,10 +46,10 @@ static void offline(struct teredod *t, enum teredo_nat nat, struct reason why)
 	struct teredod_qual *q = &t->qual;
 	__u32 delay = q->retry * 750 + random_below(q->retry * 500 + 1);
 
-	withdraw(t);
+	binding_withdraw(t);
 	q->phase = QUAL_OFFLINE;
 	q->retry = q->retry < RETRY_MAX / 2 ? q->retry * 2 : RETRY_MAX;
-	arm(q, delay);
+	timer_arm(&q->timer, delay);
 	teredod_kernel_set_state(t, TEREDO_STATE_OFFLINE, nat, why.s);
 	teredod_log(t, LOG_NOTICE, "offline: %s; next try in %u s", why.s,
 		    (delay + 500) / 1000);
@@ -118,46 +58,58 @@ static void offline(struct teredod *t, enum teredo_nat nat, struct reason why)
 /* The server in use is of no use: tries the next one, or waits (CL-Q-27) */
 static void server_failed(struct teredod *t, struct reason why)
 {
-	struct teredod_qual *q = &t->qual;
-
-	q->server = (q->server + 1) % q->n_servers;
-	if (++q->failed >= q->n_servers) {
-		q->failed = 0;
+	if (!servers_next(t)) {
 		offline(t, TEREDO_NAT_UNKNOWN, why);
 		return;
 	}
-	withdraw(t);
+	binding_withdraw(t);
 	teredod_log(t, LOG_NOTICE, "%s", why.s);
 	try_server(t);
 }
 
-/* What a device that is not configured waits for is a change of its link */
-static void no_server(struct teredod *t)
+/* What a device that cannot work waits for is a change of its link */
+static void hopeless(struct teredod *t, const char *why)
 {
-	static const char why[] = "no server is configured";
-
-	withdraw(t);
-	disarm(&t->qual);
+	binding_withdraw(t);
+	timer_disarm(&t->qual.timer);
 	t->qual.phase = QUAL_ERROR;
 	teredod_kernel_set_state(t, TEREDO_STATE_ERROR, TEREDO_NAT_UNKNOWN,
 				 why);
 	teredod_log(t, LOG_ERR, "%s", why);
 }
 
+/* Teredo is not needed (CL-Q-21) */
+static void stand_down(struct teredod *t, struct reason why)
+{
+	binding_withdraw(t);
+	servers_cancel(t);
+	timer_disarm(&t->qual.timer);
+	t->qual.phase = QUAL_STANDDOWN;
+	teredod_kernel_set_state(t, TEREDO_STATE_DORMANT, TEREDO_NAT_UNKNOWN,
+				 why.s);
+	teredod_log(t, LOG_NOTICE, "%s", why.s);
+}
+
 static void solicit(struct teredod *t)
 {
 	struct teredod_qual *q = &t->qual;
-	__u8 rs[RS_LEN];
+	struct teredo_ep to = {
+		.addr = asked_address(t),
+		.port = cpu_to_be16(TEREDO_UDP_PORT),
+	};
+	__u8 rs[RS_MAX_LEN];
+	size_t len;
 
 	q->tries++;
 	q->asked = now_ms();
-	rs_build(rs, q->nonce);
-	q->send_error = teredod_kernel_send(t, asked_address(q), rs,
-					    sizeof(rs));
-	arm(q, RS_TIMEOUT_MS);
+	len = rs_build(rs, q->nonce, teredod_key(t));
+	q->send_error = teredod_kernel_send(t, to, rs, len);
+	timer_arm(&q->timer, RS_TIMEOUT_MS);
 }
 
-/* Enters a phase in which the server is asked something */
+/* Enters a phase in which the server is asked something, with a nonce of its
+ * own (CL-Q-01, CL-Q-08)
+ */
 static void ask(struct teredod *t, enum qual_phase phase)
 {
 	struct teredod_qual *q = &t->qual;
@@ -172,32 +124,84 @@ static void ask(struct teredod *t, enum qual_phase phase)
 
 static void try_server(struct teredod *t)
 {
+	const struct server *server = servers_current(t);
 	struct teredod_qual *q = &t->qual;
-	__be32 primary = server(q)->primary;
 	struct teredod_dev dev;
 
-	teredod_net_underlay(t, primary, &q->underlay);
+	teredod_net_underlay(t, server->primary, &q->underlay);
 	if (q->underlay.known && !q->underlay.reachable) {
 		server_failed(t, reason("no route to the server %s",
-					ip4_text(primary).s));
+					ip4_text(server->primary).s));
 		return;
 	}
 	if (teredod_kernel_get(t, &dev) == 0)
 		q->port = dev.port;
-	teredod_kernel_set_state(t, TEREDO_STATE_PROBE, TEREDO_NAT_UNKNOWN,
-				 NULL);
+	teredod_kernel_set_probe(t, server);
 	teredod_log(t, LOG_INFO, "asking the server %s from port %u",
-		    ip4_text(primary).s, be16_to_cpu(q->port));
+		    ip4_text(server->primary).s, be16_to_cpu(q->port));
 	ask(t, QUAL_PRIMARY);
 }
 
-/* From INITIAL on. Whether the host has IPv6 by other means, so that Teredo
- * has to stand down (CL-O-01), is to be asked here.
+/* From INITIAL on, and again when the wait is over (CL-Q-20). What an earlier
+ * helper left stays until it is known whether to go on with it.
  */
 static void start(struct teredod *t)
 {
-	if (!t->qual.n_servers)
-		no_server(t);
+	struct teredod_qual *q = &t->qual;
+	struct reason why;
+
+	timer_disarm(&q->timer);
+	if (!servers_configured(t)) {
+		hopeless(t, "no server is configured");
+	} else if (servers_have_names(t) && t->link.elsewhere &&
+		   !t->net.lower_req) {
+		hopeless(t, "a server's name can be looked up only with option -n: the underlay is in another network namespace");
+	} else if (policy_other_ipv6(t, &why)) {
+		stand_down(t, why);
+	} else {
+		if (!q->inherit)
+			teredod_kernel_set_state(t, TEREDO_STATE_PROBE,
+						 TEREDO_NAT_UNKNOWN, NULL);
+		teredod_net_underlay(t, cpu_to_be32(ANYWHERE), &q->underlay);
+		q->phase = QUAL_RESOLVE;
+		servers_find(t);
+	}
+}
+
+/* Goes on where an earlier helper ended, if the device still is qualified by
+ * what is configured now, or by what may be (CL-M-08)
+ */
+static bool take_over(struct teredod *t, const char *error)
+{
+	struct teredod_qual *q = &t->qual;
+	const struct teredod_binding *b;
+	struct teredod_dev dev;
+
+	if (!q->inherit || teredod_kernel_get(t, &dev) < 0)
+		return false;
+	b = &dev.binding;
+	if (dev.state != TEREDO_STATE_QUALIFIED || !b->mapped.port ||
+	    b->prefix != t->link.conf.prefix)
+		return false;
+	if (error)
+		servers_set(t, b->server, b->secondary);
+	else if (!servers_resume(t, b->server))
+		return false;
+	if (!binding_inherit(t, &dev))
+		return false;
+	teredod_net_underlay(t, b->server, &q->underlay);
+	ask(t, QUAL_REFRESH);
+	return true;
+}
+
+/* The addresses of the servers are known, or why they are not */
+void teredod_qual_servers(struct teredod *t, const char *error)
+{
+	if (t->qual.phase != QUAL_RESOLVE || take_over(t, error))
+		return;
+	binding_withdraw(t);
+	if (error)
+		offline(t, TEREDO_NAT_UNKNOWN, reason("no server: %s", error));
 	else
 		try_server(t);
 }
@@ -205,133 +209,47 @@ static void start(struct teredod *t)
 /* Something is new that may make the next attempt end otherwise (CL-Q-19) */
 static void restart(struct teredod *t)
 {
-	withdraw(t);
+	servers_cancel(t);
+	binding_withdraw(t);
 	t->qual.retry = RETRY_MIN;
-	t->qual.failed = 0;
 	start(t);
 }
 
 /* Qualified: waits until the mapping is to be refreshed, which is reckoned
- * from the solicitation, since that is what refreshed the NAT (C-10)
+ * from the solicitation, since that is what refreshed the NAT (C-10, CL-M-01).
+ * Nothing else that comes from the server puts it off (CL-M-03).
  */
 static void wait_for_refresh(struct teredod *t)
 {
 	struct teredod_qual *q = &t->qual;
-	__u64 due = q->refreshed + REFRESH_MS * 3 / 4 +
-		    random_below(REFRESH_MS / 4 + 1);
+	__u32 interval = t->interval.seconds * 1000;
+	__u64 due = q->refreshed + interval * 3 / 4 +
+		    random_below(interval / 4 + 1);
 	__u64 now = now_ms();
 
 	q->phase = QUAL_QUALIFIED;
-	q->failed = 0;
 	q->retry = RETRY_MIN;
-	arm(q, due > now ? due - now : 0);
+	servers_new_round(t);
+	timer_arm(&q->timer, due > now ? due - now : 0);
 }
 
-/* The bits live as long as what they stand beside */
-static __u16 choose_flags(const struct teredod_binding *b,
-			  const struct teredod_binding *old)
-{
-	__u16 flags;
-
-	if (old->prefix == b->prefix &&
-	    teredo_ep_equal(old->mapped, b->mapped))
-		return old->flags;
-	random_bytes(&flags, sizeof(flags));
-	return flags & TEREDO_FLAGS_RANDOM;
-}
-
-/* The MTU option counts, up to what the underlay carries whole (N-10) */
-static __u32 choose_mtu(const struct teredod_qual *q)
-{
-	__u32 max = TEREDO_MIN_MTU;
-
-	if (q->underlay.mtu > TEREDO_MIN_MTU + TEREDO_HLEN)
-		max = q->underlay.mtu - TEREDO_HLEN;
-	if (max > TEREDO_MAX_MTU)
-		max = TEREDO_MAX_MTU;
-	if (!q->mtu)
-		return TEREDO_MIN_MTU;
-	return q->mtu < max ? q->mtu : max;
-}
-
-/* Puts the address on the device in place of an older one. The kernel has been
- * told before, since IPv6 does not use a device that is dormant.
- */
-static int set_address(struct teredod *t, const struct in6_addr *addr)
-{
-	struct teredod_qual *q = &t->qual;
-	int err;
-
-	err = teredod_net_add_address(t, addr, LIFETIME, false);
-	if (err < 0)
-		return err;
-	if (q->address_set && memcmp(&q->address, addr, sizeof(*addr)))
-		teredod_net_del_address(t, &q->address);
-	q->address = *addr;
-	q->address_set = true;
-	return teredod_net_add_route(t, LIFETIME);
-}
-
-static void log_qualified(const struct teredod *t)
-{
-	const struct teredod_qual *q = &t->qual;
-
-	teredod_log(t, LOG_NOTICE, "qualified as %s: %s, mapped to %s, server %s",
-		    ip6_text(&q->address).s, nat_text(q->binding.nat),
-		    ep_text(q->binding.mapped).s,
-		    ip4_text(q->binding.server).s);
-}
-
-/* Makes the mapping that was learned the one in use. Also renews it. */
+/* Uses what was learned, or goes on to do so */
 static int adopt(struct teredod *t, enum teredo_nat nat)
 {
-	struct teredod_qual *q = &t->qual;
-	struct teredod_binding b = {
-		.prefix = t->link.conf.prefix,
-		.server = server(q)->primary,
-		.secondary = server(q)->secondary,
-		.mapped = q->mapped,
-		.nat = nat,
-	};
-	bool first = !q->address_set;
-	struct in6_addr addr;
 	struct reason why;
-	bool fresh;
 	int err;
 
-	b.flags = choose_flags(&b, &q->binding);
-	teredo_make_addr(&addr, b.prefix, b.server, b.flags, b.mapped);
-	fresh = first || memcmp(&q->address, &addr, sizeof(addr)) ||
-		q->binding.nat != nat;
-	err = teredod_kernel_set_qualified(t, &b, LIFETIME);
-	if (err < 0) {
-		why = reason("the kernel refuses: %s", t->kernel.req.error);
-		goto failed;
-	}
-	err = set_address(t, &addr);
-	if (!err && first)
-		err = teredod_net_set_mtu(t, choose_mtu(q));
-	if (err < 0) {
-		why = reason("cannot set %s up: %s", ip6_text(&addr).s,
-			     strerror(-err));
-		goto failed;
-	}
-	q->binding = b;
-	if (fresh)
-		log_qualified(t);
-	return 0;
-
-failed:
-	offline(t, nat, why);
+	err = binding_adopt(t, nat, &why);
+	if (err < 0)
+		offline(t, nat, why);
 	return err;
 }
 
-static enum teredo_nat restricted_or_none(const struct teredod_qual *q)
+static bool unmapped(const struct teredod_qual *q)
 {
 	struct teredo_ep self = { .addr = q->local, .port = q->port };
 
-	return teredo_ep_equal(q->mapped, self) ? TEREDO_NAT_NONE :
-						  TEREDO_NAT_RESTRICTED;
+	return teredo_ep_equal(q->mapped, self);
 }
 
 static void qualify(struct teredod *t, enum teredo_nat nat)
@@ -341,14 +259,46 @@ static void qualify(struct teredod *t, enum teredo_nat nat)
 		wait_for_refresh(t);
 }
 
-/* The secondary address is told another mapping: peers would be, too. RFC 6081
- * (X-SN) can qualify even so, with what the primary was told, and will here.
+/* The mapping depends on the far end. Peers that send to what the primary was
+ * told do not reach us, but bubbles with nonces find the way (RFC 6081 section
+ * 3.1, CL-Q-14, X-SN-01); without these there is none (CL-Q-13).
  */
 static void symmetric(struct teredod *t, struct teredo_ep second)
 {
-	offline(t, TEREDO_NAT_SYMMETRIC,
-		reason("symmetric NAT: mapped to %s for the server's primary address, to %s for its secondary",
-		       ep_text(t->qual.mapped).s, ep_text(second).s));
+	struct reason why;
+
+	why = reason("symmetric NAT: mapped to %s for the server's primary address, to %s for its secondary",
+		     ep_text(t->qual.mapped).s, ep_text(second).s);
+	if (!t->options.symmetric) {
+		offline(t, TEREDO_NAT_SYMMETRIC, why);
+		return;
+	}
+	if (t->qual.binding.nat != TEREDO_NAT_SYMMETRIC || !t->qual.address_set)
+		teredod_log(t, LOG_NOTICE, "%s", why.s);
+	qualify(t, TEREDO_NAT_SYMMETRIC);
+}
+
+/* Asks the secondary address, unless nobody wants to know (CL-Q-38) */
+static void detect_nat(struct teredod *t, enum qual_phase phase)
+{
+	if (t->options.nat_detect)
+		ask(t, phase);
+	else
+		qualify(t, TEREDO_NAT_UNKNOWN);
+}
+
+static void remapped(struct teredod *t)
+{
+	struct teredod_qual *q = &t->qual;
+
+	/* CL-M-05, CL-Q-17. The secondary is asked whichever part differs: a NAT with
+	 * several addresses may be symmetric in these.
+	 */
+	teredod_log(t, LOG_NOTICE, "mapping changed from %s to %s",
+		    ep_text(q->binding.mapped).s, ep_text(q->mapped).s);
+	if (t->options.nat_detect)
+		binding_deprecate(t);
+	detect_nat(t, QUAL_RECHECK);
 }
 
 static void primary_answered(struct teredod *t, const struct ra *ra,
@@ -360,23 +310,16 @@ static void primary_answered(struct teredod *t, const struct ra *ra,
 	q->mtu = ra->mtu;
 	q->local = local;
 	q->refreshed = q->asked;
-	if (q->phase == QUAL_PRIMARY) {
-		ask(t, QUAL_SECONDARY);
-	} else if (!teredo_ep_equal(q->mapped, q->binding.mapped)) {
-		/* CL-M-05. The secondary is asked whichever part differs: a
-		 * NAT with several addresses may be symmetric in these.
-		 */
-		teredod_log(t, LOG_NOTICE, "mapping changed from %s to %s",
-			    ep_text(q->binding.mapped).s,
-			    ep_text(q->mapped).s);
-		teredod_net_add_address(t, &q->address, LIFETIME, true);
+	if (q->phase == QUAL_PRIMARY)
+		detect_nat(t, QUAL_SECONDARY);
+	else if (!teredo_ep_equal(q->mapped, q->binding.mapped))
+		remapped(t);
+	else if (adopt(t, q->binding.nat) < 0)
+		return;
+	else if (++q->refreshes % RECHECK_EVERY || !t->options.nat_detect)
+		wait_for_refresh(t);
+	else
 		ask(t, QUAL_RECHECK);
-	} else if (adopt(t, q->binding.nat) == 0) {
-		if (++q->refreshes % RECHECK_EVERY)
-			wait_for_refresh(t);
-		else
-			ask(t, QUAL_RECHECK);
-	}
 }
 
 static void secondary_answered(struct teredod *t, const struct ra *ra)
@@ -385,42 +328,107 @@ static void secondary_answered(struct teredod *t, const struct ra *ra)
 
 	if (!teredo_ep_equal(q->mapped, ra->mapped))
 		symmetric(t, ra->mapped);
+	else if (unmapped(q))
+		qualify(t, TEREDO_NAT_NONE);		/* CL-Q-24 */
 	else
-		qualify(t, restricted_or_none(q));
+		qualify(t, TEREDO_NAT_RESTRICTED);	/* CL-Q-12 */
 }
 
-void teredod_qual_recv(struct teredod *t, const struct teredod_ctrl *pkt)
+static bool is_asking(const struct teredod_qual *q)
 {
-	struct teredod_qual *q = &t->qual;
-	struct ra_expect want = {
-		.prefix = t->link.conf.prefix,
-		.private_ok = t->link.conf.private_ok,
-	};
-	enum ra_result result;
-	struct ra ra;
-
 	switch (q->phase) {
 	case QUAL_PRIMARY:
 	case QUAL_SECONDARY:
 	case QUAL_REFRESH:
 	case QUAL_RECHECK:
-		break;
+		return true;
 	default:
-		return;		/* CL-Q-31 */
+		return false;
 	}
-	if (pkt->from.addr != asked_address(q) ||
-	    pkt->from.port != cpu_to_be16(TEREDO_UDP_PORT))
-		return;		/* CL-Q-29 */
-	want.server = server(q)->primary;
+}
+
+static void note_new_key(struct teredod *t, bool new_key)
+{
+	if (new_key && !t->qual.new_key)
+		teredod_log(t, LOG_WARNING, "the server %s asks for a new key",
+			    ip4_text(asked_address(t)).s);
+	t->qual.new_key = new_key;
+}
+
+/* Is it that another of our servers is the primary (CL-Q-39)? */
+static bool turn_to_named(struct teredod *t, const struct ra *ra)
+{
+	struct text asked = ip4_text(servers_current(t)->primary);
+
+	if (t->qual.phase != QUAL_PRIMARY || !ra->server ||
+	    !servers_turn_to(t, ra->server))
+		return false;
+	teredod_log(t, LOG_INFO, "%s says that the primary address is %s",
+		    asked.s, ip4_text(ra->server).s);
+	try_server(t);
+	return true;
+}
+
+static enum teredo_refusal refusal(enum ra_result why)
+{
+	switch (why) {
+	case RA_NO_AUTH:
+	case RA_NONCE:
+		return TEREDO_REFUSAL_RA_NONCE;		/* SEC-23 */
+	case RA_IDENTIFIER:
+	case RA_AUTH:
+	case RA_CONFIRM:
+		return TEREDO_REFUSAL_RA_AUTH;		/* SEC-24 */
+	case RA_DESTINATION:
+		return TEREDO_REFUSAL_RA_UNSOLICITED;	/* SEC-22 */
+	default:
+		return TEREDO_REFUSAL_RA_INVALID;	/* SEC-25 */
+	}
+}
+
+static void refuse(struct teredod *t, enum ra_result why, const struct ra *ra,
+		   struct teredo_ep from)
+{
+	struct teredod_qual *q = &t->qual;
+
+	if (why == RA_PREFIX && turn_to_named(t, ra))
+		return;
+	teredod_kernel_refuse(t, refusal(why), from);
+	if (why > RA_NONCE)
+		q->refused = why;
+	if (why == RA_MAPPED)
+		q->refused_addr = ra->mapped.addr;
+}
+
+/* What is refused changes nothing, the timer goes on (CL-Q-15). Refreshes are
+ * checked as the first answers are (CL-M-04).
+ */
+void teredod_qual_recv(struct teredod *t, const struct teredod_ctrl *pkt)
+{
+	struct teredod_qual *q = &t->qual;
+	struct ra_expect want = {
+		.prefix = t->link.conf.prefix,
+		.key = teredod_key(t),
+		.private_ok = t->link.conf.private_ok,
+	};
+	enum ra_result result;
+	struct ra ra;
+
+	if (!is_asking(q) ||				/* CL-Q-31 */
+	    pkt->from.addr != asked_address(t) ||	/* CL-Q-29 */
+	    pkt->from.port != cpu_to_be16(TEREDO_UDP_PORT)) {
+		teredod_kernel_refuse(t, TEREDO_REFUSAL_RA_UNSOLICITED,
+				      pkt->from);
+		return;
+	}
+	want.server = servers_current(t)->primary;
 	memcpy(want.nonce, q->nonce, sizeof(want.nonce));
 	result = ra_parse(&ra, pkt->payload, pkt->len, &want);
 	if (result != RA_OK) {
-		if (result > RA_NONCE)
-			q->refused = result;
-		if (result == RA_MAPPED)
-			q->refused_addr = ra.mapped.addr;
-		return;		/* CL-Q-15 */
+		refuse(t, result, &ra, pkt->from);
+		return;
 	}
+	note_new_key(t, ra.new_key);
 	if (asks_secondary(q))
 		secondary_answered(t, &ra);
 	else
@@ -434,9 +442,10 @@ void teredod_qual_icmp(struct teredod *t, __u8 type, __u8 code)
 	t->qual.icmp_code = code;
 }
 
-static struct reason explain_silence(const struct teredod_qual *q)
+static struct reason explain_silence(const struct teredod *t)
 {
-	struct text addr = ip4_text(asked_address(q));
+	const struct teredod_qual *q = &t->qual;
+	struct text addr = ip4_text(asked_address(t));
 	const char *which = asks_secondary(q) ? "secondary address" : "server";
 
 	if (q->refused == RA_MAPPED)
@@ -462,19 +471,20 @@ static void give_up(struct teredod *t)
 
 	switch (q->phase) {
 	case QUAL_SECONDARY:	/* CL-Q-10, CL-Q-11 */
-		if (server(q)->derived)
+		if (servers_current(t)->derived)
 			qualify(t, TEREDO_NAT_UNKNOWN);
 		else
-			server_failed(t, explain_silence(q));
+			server_failed(t, explain_silence(t));
 		break;
 	case QUAL_RECHECK:
 		wait_for_refresh(t);
 		break;
 	default:		/* CL-Q-07, CL-Q-18 */
-		server_failed(t, explain_silence(q));
+		server_failed(t, explain_silence(t));
 	}
 }
 
+/* Is the same for all phases (CL-Q-06, CL-Q-09, CL-M-06) */
 static void unanswered(struct teredod *t)
 {
 	struct teredod_qual *q = &t->qual;
@@ -492,70 +502,19 @@ static void unanswered(struct teredod *t)
 		give_up(t);
 }
 
-static void timer_expired(uv_poll_t *poll, int status, int events)
+static void timer_expired(struct teredod *t)
 {
-	struct teredod *t = poll->data;
-	__u64 expirations;
-
-	(void)status;
-	(void)events;
-	if (read(t->qual.timer, &expirations, sizeof(expirations)) < 0)
-		return;		/* set anew meanwhile */
 	switch (t->qual.phase) {
-	case QUAL_DOWN:
-	case QUAL_ERROR:
-		break;
 	case QUAL_OFFLINE:
 		start(t);
 		break;
 	case QUAL_QUALIFIED:
-		ask(t, QUAL_REFRESH);
+		ask(t, QUAL_REFRESH);	/* CL-M-02, CL-Q-16 */
 		break;
 	default:
-		unanswered(t);
+		if (is_asking(&t->qual))
+			unanswered(t);
 	}
-}
-
-/* Several, once names can be configured (CL-Q-27) */
-static void set_servers(struct teredod *t)
-{
-	const struct teredod_conf *c = &t->link.conf;
-	struct teredod_qual *q = &t->qual;
-
-	q->server = 0;
-	q->n_servers = 0;
-	if (!c->server)
-		return;
-	q->servers[q->n_servers++] = (struct teredod_server){
-		.primary = c->server,
-		.secondary = c->secondary ? c->secondary :
-			     cpu_to_be32(be32_to_cpu(c->server) + 1),
-		.derived = !c->secondary,
-	};
-}
-
-/* Goes on where an earlier helper ended, if the device still is qualified by
- * what is configured now (CL-M-08)
- */
-static bool take_over(struct teredod *t, const struct teredod_dev *dev)
-{
-	const struct teredod_binding *b = &dev->binding;
-	struct teredod_qual *q = &t->qual;
-	struct in6_addr addr;
-	unsigned int i;
-
-	if (dev->state != TEREDO_STATE_QUALIFIED || !b->mapped.port ||
-	    b->prefix != t->link.conf.prefix)
-		return false;
-	for (i = 0; i < q->n_servers; i++)
-		if (q->servers[i].primary == b->server)
-			break;
-	if (i == q->n_servers)
-		return false;
-	q->server = i;
-	q->mapped = b->mapped;
-	teredo_make_addr(&addr, b->prefix, b->server, b->flags, b->mapped);
-	return set_address(t, &addr) == 0;
 }
 
 void teredod_qual_start(struct teredod *t)
@@ -564,7 +523,8 @@ void teredod_qual_start(struct teredod *t)
 	struct teredod_dev dev;
 
 	q->retry = RETRY_MIN;
-	set_servers(t);
+	q->inherit = true;
+	memset(&dev, 0, sizeof(dev));
 	if (teredod_kernel_get(t, &dev) == 0) {
 		q->port = dev.port;
 		q->binding = dev.binding;
@@ -576,15 +536,10 @@ void teredod_qual_start(struct teredod *t)
 	if (!t->link.up) {
 		teredod_log(t, LOG_INFO, "waiting for the device to be up");
 		q->phase = QUAL_DOWN;
-	} else if (take_over(t, &dev)) {
-		teredod_net_underlay(t, server(q)->primary, &q->underlay);
-		teredod_net_del_stale(t, &q->address);
-		log_qualified(t);
-		ask(t, QUAL_REFRESH);
+	} else if (dev.state != TEREDO_STATE_QUALIFIED && now_ms() < BOOT_MS) {
+		q->phase = QUAL_OFFLINE;
+		timer_arm(&q->timer, random_below(BOOT_DELAY_MS));
 	} else {
-		withdraw(t);
-		teredod_net_del_route(t);
-		teredod_net_del_stale(t, NULL);
 		start(t);
 	}
 }
@@ -605,12 +560,11 @@ void teredod_qual_link_changed(struct teredod *t,
 	struct teredod_qual *q = &t->qual;
 
 	t->link = *link;
-	if (changed)
-		set_servers(t);
 	if (!link->up && q->phase != QUAL_DOWN) {
 		teredod_log(t, LOG_NOTICE, "the device is down");
-		withdraw(t);
-		disarm(q);
+		binding_withdraw(t);
+		servers_cancel(t);
+		timer_disarm(&q->timer);
 		q->phase = QUAL_DOWN;
 	} else if (link->up && (changed || q->phase == QUAL_DOWN)) {
 		if (changed && q->phase != QUAL_DOWN)
@@ -621,13 +575,18 @@ void teredod_qual_link_changed(struct teredod *t,
 
 void teredod_qual_underlay_changed(struct teredod *t)
 {
+	const struct server *server = servers_current(t);
 	struct teredod_qual *q = &t->qual;
+	__be32 to = cpu_to_be32(ANYWHERE);
 	struct teredod_underlay u;
 	bool changed;
 
-	if (q->phase == QUAL_DOWN || q->phase == QUAL_ERROR)
+	if (q->phase == QUAL_DOWN || q->phase == QUAL_ERROR ||
+	    q->phase == QUAL_STANDDOWN)
 		return;
-	teredod_net_underlay(t, server(q)->primary, &u);
+	if (server && q->phase != QUAL_RESOLVE)
+		to = server->primary;
+	teredod_net_underlay(t, to, &u);
 	changed = u.reachable != q->underlay.reachable ||
 		  u.source != q->underlay.source ||
 		  u.gateway != q->underlay.gateway ||
@@ -642,31 +601,55 @@ void teredod_qual_underlay_changed(struct teredod *t)
 	restart(t);
 }
 
+/* Other IPv6 may have come or gone (CL-Q-21, CL-Q-22) */
+void teredod_qual_policy_changed(struct teredod *t)
+{
+	struct teredod_qual *q = &t->qual;
+	struct reason why;
+
+	if (q->phase == QUAL_DOWN || q->phase == QUAL_ERROR)
+		return;
+	if (policy_other_ipv6(t, &why)) {
+		if (q->phase != QUAL_STANDDOWN)
+			stand_down(t, why);
+	} else if (q->phase == QUAL_STANDDOWN) {
+		teredod_log(t, LOG_NOTICE, "the other IPv6 is gone");
+		restart(t);
+	}
+}
+
+/* Mappings may be gone, the NAT's and those of peers. Their clock stood still
+ * in the kernel, so who is forgotten here is looked for anew (CL-M-09, V-06).
+ */
+void teredod_qual_woken(struct teredod *t, __u64 slept)
+{
+	struct teredod_qual *q = &t->qual;
+
+	teredod_log(t, LOG_INFO, "the host slept for %llu s", slept / 1000);
+	if (q->phase == QUAL_OFFLINE) {
+		restart(t);
+	} else if (q->phase == QUAL_QUALIFIED || q->phase == QUAL_REFRESH ||
+		   q->phase == QUAL_RECHECK) {
+		if (slept >= t->interval.seconds * 1000)
+			teredod_kernel_forget_peers(t);
+		ask(t, QUAL_REFRESH);
+	}
+}
+
 /* CL-M-11 */
 void teredod_qual_stop(struct teredod *t)
 {
-	withdraw(t);
+	binding_withdraw(t);
 	teredod_kernel_set_state(t, TEREDO_STATE_OFFLINE, TEREDO_NAT_UNKNOWN,
 				 "teredod was stopped");
 }
 
 int teredod_qual_open(struct teredod *t)
 {
-	struct teredod_qual *q = &t->qual;
-	int err;
-
-	q->timer = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (q->timer < 0)
-		return -errno;
-	err = uv_poll_init(&t->loop, &q->poll, q->timer);
-	if (err < 0)
-		return err;
-	q->poll.data = t;
-	return uv_poll_start(&q->poll, UV_READABLE, timer_expired);
+	return timer_open(t, &t->loop, &t->qual.timer, timer_expired);
 }
 
 void teredod_qual_close(struct teredod *t)
 {
-	if (t->qual.timer >= 0)
-		close(t->qual.timer);
+	timer_close(&t->qual.timer);
 }

@@ -50,15 +50,12 @@ static bool is_linklocal(const struct in6_addr *a)
 	return a->s6_addr[0] == 0xfe && (a->s6_addr[1] & 0xc0) == 0x80;
 }
 
-void rs_build(__u8 *buf, const __u8 *nonce)
+/* The solicitation itself, RS_IP6_LEN octets (N-01) */
+static void rs_packet(__u8 *buf)
 {
 	static const struct in6_addr all_routers = {
 		.s6_addr = { 0xff, 2, [15] = 2 },
 	};
-	struct teredo_auth_hdr auth = {
-		.type = cpu_to_be16(TEREDO_HDR_AUTH),
-	};
-	struct teredo_auth_tail tail = { .confirm = 0 };
 	__u8 icmp[RS_ICMP_LEN] = { ND_ROUTER_SOLICIT };
 	struct ipv6hdr ip6 = {
 		.version = 6,
@@ -69,35 +66,98 @@ void rs_build(__u8 *buf, const __u8 *nonce)
 	};
 	__u16 sum;
 
-	memcpy(tail.nonce, nonce, sizeof(tail.nonce));
 	teredo_client_linklocal(&ip6.saddr, false);
 	sum = icmp6_checksum(&ip6, icmp, sizeof(icmp));
 	icmp[2] = sum >> 8;
 	icmp[3] = sum & 0xff;
-
-	memcpy(buf, &auth, sizeof(auth));
-	buf += sizeof(auth);
-	memcpy(buf, &tail, sizeof(tail));
-	buf += sizeof(tail);
 	memcpy(buf, &ip6, sizeof(ip6));
-	buf += sizeof(ip6);
-	memcpy(buf, icmp, sizeof(icmp));
+	memcpy(buf + sizeof(ip6), icmp, sizeof(icmp));
 }
 
-static enum ra_result parse_auth(const __u8 *data, const __u8 *nonce)
+/* CL-S-02 */
+size_t rs_build(__u8 *buf, const __u8 *nonce, const struct auth_key *key)
 {
+	struct teredo_auth_hdr auth = {
+		.type = cpu_to_be16(TEREDO_HDR_AUTH),
+	};
+	struct teredo_auth_tail tail = { .confirm = 0 };	/* CL-S-07 */
+	/* CL-S-05 */
+	struct auth_part covered[] = {
+		{ &tail, sizeof(tail) },
+		{ NULL, RS_IP6_LEN },
+	};
+	__u8 *p = buf;
+
+	if (key) {
+		auth.id_len = key->id_len;
+		auth.au_len = auth_len(key);
+	}
+	memcpy(tail.nonce, nonce, sizeof(tail.nonce));
+	memcpy(p, &auth, sizeof(auth));
+	p += sizeof(auth);
+	if (key)
+		memcpy(p, key->id, auth.id_len);
+	p += auth.id_len + auth.au_len;
+	memcpy(p, &tail, sizeof(tail));
+	p += sizeof(tail);
+	rs_packet(p);
+	covered[1].data = p;
+	if (key)
+		auth_compute(key, covered, 2,
+			     buf + sizeof(auth) + auth.id_len);
+	return p + RS_IP6_LEN - buf;
+}
+
+/* The whole of what is there at @p counts, except trailers */
+static bool authentic(const __u8 *data, const struct teredo_parsed *p,
+		      const struct teredo_auth_tail *tail, const __u8 *value,
+		      const struct auth_key *key)
+{
+	/* CL-S-05 */
+	struct auth_part covered[] = {
+		{ tail, sizeof(*tail) },
+		{ NULL, 0 },
+		{ data + p->ip6, 0 },
+	};
+	__u8 right[AUTH_LEN_MAX];
+	struct ipv6hdr ip6;
+
+	if (p->origin >= 0) {
+		covered[1].data = data + p->origin;
+		covered[1].len = sizeof(struct teredo_origin_hdr);
+	}
+	memcpy(&ip6, data + p->ip6, sizeof(ip6));
+	covered[2].len = sizeof(ip6) + be16_to_cpu(ip6.payload_len);
+	auth_compute(key, covered, 3, right);
+	return auth_equal(right, value, auth_len(key));		/* CL-S-06 */
+}
+
+static enum ra_result check_auth(struct ra *ra, const __u8 *data,
+				 const struct teredo_parsed *p,
+				 const struct ra_expect *want)
+{
+	const struct auth_key *key = want->key;
 	struct teredo_auth_tail tail;
 	struct teredo_auth_hdr auth;
+	const __u8 *id;
 
-	memcpy(&auth, data, sizeof(auth));
-	memcpy(&tail, data + sizeof(auth) + auth.id_len + auth.au_len,
-	       sizeof(tail));
-	if (memcmp(tail.nonce, nonce, sizeof(tail.nonce)))
-		return RA_NONCE;
-	/* Secure qualification (CL-S) will compare these instead */
-	if (auth.id_len || auth.au_len)
+	id = data + p->auth + sizeof(auth);
+	memcpy(&auth, data + p->auth, sizeof(auth));
+	memcpy(&tail, id + auth.id_len + auth.au_len, sizeof(tail));
+	if (memcmp(tail.nonce, want->nonce, sizeof(tail.nonce)))
+		return RA_NONCE;	/* CL-S-03 */
+	if (!key && (auth.id_len || auth.au_len))
 		return RA_IDENTIFIER;
-	return tail.confirm ? RA_CONFIRM : RA_OK;
+	if (!key)
+		return tail.confirm ? RA_CONFIRM : RA_OK;
+	if (auth.au_len != auth_len(key))
+		return RA_AUTH;		/* no downgrade either */
+	if (auth.id_len != key->id_len || memcmp(id, key->id, auth.id_len))
+		return RA_IDENTIFIER;
+	if (!authentic(data, p, &tail, id + auth.id_len, key))
+		return RA_AUTH;
+	ra->new_key = tail.confirm;
+	return RA_OK;
 }
 
 static enum ra_result parse_options(struct ra *ra, const __u8 *opt, size_t len,
@@ -109,6 +169,7 @@ static enum ra_result parse_options(struct ra *ra, const __u8 *opt, size_t len,
 	__be32 mtu;
 
 	ra->mtu = 0;
+	ra->server = 0;
 	while (len) {
 		size_t opt_len = len < 2 ? 0 : opt[1] * 8;
 
@@ -131,9 +192,9 @@ static enum ra_result parse_options(struct ra *ra, const __u8 *opt, size_t len,
 		ra->mtu = 0;
 	if (prefixes != 1 || plen != 64)
 		return RA_PREFIXES;
-	if (prefix.prefix != want->prefix || prefix.server != want->server)
-		return RA_PREFIX;
-	return RA_OK;
+	if (prefix.prefix == want->prefix)
+		ra->server = prefix.server;
+	return ra->server == want->server ? RA_OK : RA_PREFIX;
 }
 
 static enum ra_result parse_advert(struct ra *ra, const __u8 *data,
@@ -155,6 +216,7 @@ static enum ra_result parse_advert(struct ra *ra, const __u8 *data,
 	return parse_options(ra, icmp + RA_ICMP_LEN, len - RA_ICMP_LEN, want);
 }
 
+/* CL-Q-28 */
 static enum ra_result parse_origin(struct ra *ra, const __u8 *data,
 				   bool private_ok)
 {
@@ -187,7 +249,8 @@ enum ra_result ra_parse(struct ra *ra, const __u8 *data, size_t len,
 		return RA_OTHER;
 	if (p.auth < 0)
 		return RA_NO_AUTH;
-	result = parse_auth(data + p.auth, want->nonce);
+	ra->new_key = false;
+	result = check_auth(ra, data, &p, want);
 	if (result != RA_OK)
 		return result;
 	if (p.origin < 0)
@@ -210,7 +273,9 @@ const char *ra_result_text(enum ra_result result)
 	case RA_NO_AUTH:
 		return "does not repeat the nonce";
 	case RA_IDENTIFIER:
-		return "is for a client with an identifier";
+		return "is for another client identifier";
+	case RA_AUTH:
+		return "is not authentic";
 	case RA_NONCE:
 		return "has another nonce";
 	case RA_CONFIRM:
