@@ -160,8 +160,8 @@ state_is()
 # qualified [NAMESPACE]: within time, and with an address
 qualified()
 {
-	slowwait 20 state_is qualified "${1:-$client}" &&
-		busywait 5000 address "${1:-$client}" >/dev/null
+	slowwait 20 address "${1:-$client}" >/dev/null &&
+		busywait 5000 state_is qualified "${1:-$client}"
 }
 
 # address [NAMESPACE]: that the device has, no other one may be there

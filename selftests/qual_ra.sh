@@ -14,5 +14,6 @@ defer rm -rf "$out"
 gcc -std=gnu11 -g -Wall -Wextra -Werror -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined -I"$top" -isystem "$top/include/uapi" \
 	-o "$out/ra_test" "$top/selftests/ra_test.c" \
-	"$top/tools/teredod_ra.c" || exit 1
+	"$top/tools/teredod_ra.c" "$top/tools/teredod_auth.c" -lnettle ||
+	exit 1
 "$out/ra_test"

@@ -45,19 +45,23 @@ port_is()
 	[ "$(part .port)" = "$1" ]
 }
 
+nat_is()
+{
+	[ "$(status .nat)" = "$1" ]
+}
+
 # The next refresh of both clients
 becomes_symmetric()
 {
 	server_mute "ip saddr $PUBLIC"
 	nat_maps "ip daddr $PRIMARY masquerade to :40003" \
 		"ip daddr $SECONDARY masquerade to :41003"
-	slowwait 40 state_is offline
-	check_err $? "still $(status .state)"
-	[ "$(status .nat)" = symmetric ]
+	slowwait 40 nat_is symmetric
 	check_err $? "NAT $(status .nat)"
-	nothing_left
-	check_err $? "address or route is left"
-	log_helper_test "a NAT that becomes symmetric is noticed"
+	[ "$(status '|"\(.state) \(.mapped.port)"') $(part .port)" = \
+		"qualified 40003 40003" ]
+	check_err $? "address is $(address), $(status .state)"
+	log_helper_test "a NAT that becomes symmetric is noticed (CL-Q-14)"
 }
 
 server_gone()

@@ -1,18 +1,62 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Behind a symmetric NAT there is no address, and an address of the underlay
-# that changes leads to a new start at once (CL-Q-13, CL-Q-19, A-07)
+# Behind a symmetric NAT the mapping of the primary makes the address, or there
+# is none if that is switched off; a port that is forwarded counts as mapped. An
+# address of the underlay that changes leads to a new start at once.
+# (CL-Q-13, 14, 19, 37, 41; X-SN-01; A-07)
 # shellcheck source-path=SCRIPTDIR source=qual_net.sh
 . "$(dirname "$0")/qual_net.sh"
 
-ALL_TESTS="symmetric another_network another_address down_up"
+ALL_TESTS="forwarded symmetric switched_off another_network another_address \
+	down_up"
+
+nat_is_symmetric()
+{
+	nat_maps "$@" "ip daddr $PRIMARY masquerade to :40001" \
+		"ip daddr $SECONDARY masquerade to :41001"
+}
+
+# Each client behind the NAT has such a port of its own
+forwarded()
+{
+	ip -n "$client" link set teredo0 down
+	ip -n "$client" link set teredo0 type teredo port 40500
+	ip -n "$client" link set teredo0 up
+	nat_is_symmetric "udp sport 40500 masquerade to :40500"
+	helper_start "$client"
+	qualified "$client"
+	check_err $? "not qualified"
+	[ "$(status '|"\(.nat) \(.mapped.port)"')" = "restricted 40500" ]
+	check_err $? "NAT and port: $(status '|"\(.nat) \(.mapped.port)"')"
+	log_helper_test "a port that is forwarded is mapped as it is (CL-Q-37, CL-Q-41)"
+	helper_end TERM
+	ip -n "$client" link del teredo0
+	client_add
+}
 
 symmetric()
 {
-	nat_maps "ip daddr $PRIMARY masquerade to :40001" \
-		"ip daddr $SECONDARY masquerade to :41001"
+	nat_is_symmetric
 	helper_start "$client"
+	qualified "$client"
+	check_err $? "not qualified"
+	[ "$(status .nat)" = symmetric ]
+	check_err $? "NAT $(status .nat)"
+	[ "$(part '"\(.client) \(.port)"')" = "$OUTER 40001" ]
+	check_err $? "$(address) is not what the primary was told"
+	logged "symmetric NAT: mapped to $OUTER:40001 .* $OUTER:41001"
+	check_err $? "not told"
+	[ ! "$(status .error)" ]
+	check_err $? "error: $(status .error)"
+	log_helper_test "symmetric NAT: the primary's mapping (CL-Q-14, X-SN-01)"
+	helper_end TERM
+}
+
+switched_off()
+{
+	echo "symmetric = off" >"$LOGS/conf"
+	helper_start "$client" -c "$LOGS/conf"
 	slowwait 20 state_is offline
 	check_err $? "not offline"
 	[ "$(status .nat)" = symmetric ]
@@ -21,7 +65,7 @@ symmetric()
 	check_err $? "no reason"
 	nothing_left
 	check_err $? "there is an address"
-	log_helper_test "symmetric NAT: offline, no address"
+	log_helper_test "symmetric NAT, switched off: no address (CL-Q-13)"
 }
 
 # client_moves ADDRESS: what a new lease does; at the NAT the port is free then

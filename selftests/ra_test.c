@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Unit test: the helper's solicitations and what it takes for an answer.
- * Bytes come from the golden vectors of the requirements (V1 to V4), not from
- * the code under test.
+ * Bytes come from the golden vectors of the requirements (V1 to V4, V7, V8),
+ * not from the code under test.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +20,15 @@
 		"03044040ffffffffffffffff00000000" \
 		"200100004136e38e0000000000000000" \
 		"0501000000000500"
+
+/* V8, and the same with the second value of V7 */
+#define SECURE_RS	"00010414686f7374" \
+			"ccaeb133fca073a17af57ea3f3f48d6b26c99cbc" \
+			"010203040506070800"
+#define SECURE_RA	"00010414686f7374" \
+			"4932f7ce437a7124c3473ba91828a7da6f291e0a" \
+			"010203040506070800"
+#define SECURE_LEN	37
 
 #define AUTH_LEN	13
 #define ORIGIN_LEN	8
@@ -125,12 +134,13 @@ static void expect_changed(size_t off, __u8 value, enum ra_result result,
 static void test_rs(void)
 {
 	struct packet want_rs = { .len = 0 };
-	__u8 buf[RS_LEN];
+	__u8 buf[RS_MAX_LEN];
+	size_t len;
 
 	add(&want_rs, AUTH RS);
-	rs_build(buf, want.nonce);
-	check(want_rs.len == RS_LEN && !memcmp(buf, want_rs.data, RS_LEN),
-	      "solicitation is V2 and V1");
+	len = rs_build(buf, want.nonce, NULL);
+	check(len == want_rs.len && !memcmp(buf, want_rs.data, len),
+	      "solicitation is V2 and V1 (N-01)");
 }
 
 static void test_good(void)
@@ -323,6 +333,121 @@ static void test_mapped(void)
 	want.private_ok = false;
 }
 
+static struct auth_key host_key = {
+	.id_len = 4, .id = "host", .algorithm = AUTH_HMAC_SHA1,
+	.secret_len = 6, .secret = "secret",
+};
+
+static void test_secure_rs(void)
+{
+	struct packet want_rs = { .len = 0 };
+	__u8 buf[RS_MAX_LEN];
+	size_t len;
+
+	add(&want_rs, SECURE_RS RS);
+	len = rs_build(buf, want.nonce, &host_key);
+	check(len == want_rs.len && !memcmp(buf, want_rs.data, len),
+	      "secure solicitation is V8 and V1 (CL-S-02, CL-S-04, CL-S-07)");
+}
+
+static struct packet secure(void)
+{
+	struct packet p = { .len = 0 };
+
+	add(&p, SECURE_RA ORIGIN RA);
+	return p;
+}
+
+/* Whatever octet is changed; those that are not covered break something else */
+static void test_flipped(void)
+{
+	int covered = 1, others = 1;
+	struct packet p;
+	struct ra ra;
+	size_t i;
+
+	for (i = 0; i < secure().len; i++) {
+		enum ra_result result;
+
+		p = secure();
+		p.data[i] ^= 1;
+		result = parse(&p, &ra);
+		if (i >= 4 + 4 + 20 + 8)
+			covered &= result == RA_AUTH ||
+				   result == RA_MALFORMED ||
+				   result == RA_OTHER;
+		else
+			others &= result != RA_OK;
+	}
+	check(covered, "each octet is covered but those in front (CL-S-05, CL-S-06)");
+	check(others, "each of those in front is compared (CL-S-03, CL-S-09)");
+}
+
+static void test_secure(void)
+{
+	struct packet p;
+	struct ra ra;
+
+	want.key = &host_key;
+	test_secure_rs();
+	p = secure();
+	check(parse(&p, &ra) == RA_OK && !ra.new_key &&
+	      ra.mapped.addr == htonl(0xcbdb1546),
+	      "the server's value is V7 (CL-S-05)");
+	add(&p, "0104deadbeef");
+	expect(&p, RA_OK, "trailers are not covered (CL-S-05)");
+	test_flipped();
+
+	p = full();
+	expect(&p, RA_AUTH, "the nonce alone is no authentication (CL-S-09)");
+	p.len = 0;
+	add(&p, "00010014" "4932f7ce437a7124c3473ba91828a7da6f291e0a"
+		"010203040506070800" ORIGIN RA);
+	expect(&p, RA_IDENTIFIER, "no identifier (CL-S-09)");
+	p.len = 0;
+	add(&p, "00010400686f7374" "010203040506070800" ORIGIN RA);
+	expect(&p, RA_AUTH, "no value (CL-S-09)");
+	p = secure();
+	p.data[4 + 4 + 20 + 7] ^= 1;
+	expect(&p, RA_NONCE, "another nonce (CL-S-03)");
+	host_key.secret[0] ^= 1;
+	p = secure();
+	expect(&p, RA_AUTH, "another secret (CL-S-06)");
+	host_key.secret[0] ^= 1;
+	host_key.algorithm = AUTH_HMAC_SHA256;
+	expect(&p, RA_AUTH, "another algorithm (CL-S-04)");
+	host_key.algorithm = AUTH_HMAC_SHA1;
+
+	/* from HMAC over 01 .. 08, 01, V3 and V4 */
+	p.len = 0;
+	add(&p, "00010414686f7374" "02abfe254ff520ec2b8c7c300cb9125552847439"
+		"010203040506070801" ORIGIN RA);
+	check(parse(&p, &ra) == RA_OK && ra.new_key,
+	      "authentic, but a new key is due (CL-S-08)");
+	p = secure();
+	p.data[SECURE_LEN - 1] = 1;
+	expect(&p, RA_AUTH, "the confirmation is covered (CL-S-05)");
+	want.key = NULL;
+	p = secure();
+	expect(&p, RA_IDENTIFIER, "an identifier, but we have none (CL-S-09)");
+}
+
+static void test_sha256(void)
+{
+	struct packet p = { .len = 0 };
+	struct ra ra;
+
+	host_key.algorithm = AUTH_HMAC_SHA256;
+	want.key = &host_key;
+	add(&p, "00010420686f7374" "dfeb2907f3685d532be7969d0995af68"
+		"cde98a613acf915a6b9a77dd1ba12c13"
+		"010203040506070800" ORIGIN RA);
+	check(parse(&p, &ra) == RA_OK, "HMAC-SHA256 (CL-S-04)");
+	p.data[4 + 4 + 31] ^= 1;
+	expect(&p, RA_AUTH, "its last octet counts");
+	want.key = NULL;
+}
+
 int main(void)
 {
 	want.prefix = htonl(TEREDO_PREFIX);
@@ -338,6 +463,8 @@ int main(void)
 	test_advert();
 	test_prefix();
 	test_mapped();
+	test_secure();
+	test_sha256();
 	printf("1..%u\n", count);
 	return !!failed;
 }
