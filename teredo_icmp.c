@@ -41,7 +41,7 @@ static void teredo_icmp6_send(struct teredo_dev *t, struct teredo_bucket *b,
 {
 	if (!teredo_icmp6_due(skb))
 		return;
-	if (teredo_bucket_take(t, b, TEREDO_ICMP6_RATE))
+	if (teredo_bucket_take(t, b, TEREDO_ICMP6_RATE))	/* SEC-54 */
 		icmpv6_ndo_send(skb, type, code, info);
 	else
 		teredo_tx_omit(t, TEREDO_A_STATS_ICMP6_LIMITED,
@@ -54,7 +54,8 @@ static void teredo_icmp6_send(struct teredo_dev *t, struct teredo_bucket *b,
  * @skb: IPv6 packet from the stack; stays the caller's
  * @code: ICMPv6 code
  *
- * The core keeps TUN-15 and TUN-16. BH disabled.
+ * The core keeps TUN-15 and TUN-16, and chooses the source (TUN-17). BH
+ * disabled.
  */
 void teredo_icmp6_unreach(struct teredo_dev *t, struct sk_buff *skb, u8 code)
 {
