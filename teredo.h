@@ -34,6 +34,10 @@
 
 #define TEREDO_VALIDITY		(30 * HZ)	/* C-11 */
 #define TEREDO_IDLE		(300 * HZ)	/* CL-P-03 */
+#define TEREDO_LOCAL		(600 * HZ)	/* C-12 */
+#define TEREDO_ANSWER		(HZ / 10)	/* X-SN-09 */
+#define TEREDO_SPACING		(2 * HZ)	/* C-14 */
+#define TEREDO_HOPLIMIT		64		/* C-32 */
 #define TEREDO_RETRY		(2 * HZ)	/* C-16, C-17, C-21 */
 #define TEREDO_TRIES		4
 #define TEREDO_QUEUE_BYTES	8192		/* C-34: a peer's */
@@ -94,6 +98,7 @@ struct teredo_config {
  * @server: primary server in use
  * @secondary: its secondary address
  * @local: outer source address, fixed at qualification (TUN-18)
+ * @link: ifindex of the device towards the server
  * @flags: flags field of @addr, host order
  * @since: jiffies when @addr was formed
  * @expires: jiffies when the lifetime ends
@@ -107,6 +112,7 @@ struct teredo_qual {
 	__be32		server;
 	__be32		secondary;
 	__be32		local;
+	int		link;
 	u16		flags;
 	unsigned long	since;
 	unsigned long	expires;
@@ -154,6 +160,10 @@ struct teredo_keys;
  * @keys: a server's keys, RTNL and RCU; set once
  * @port: service port, kept over down and up
  * @qual: qualification, qual_lock and RCU
+ * @group_sk: socket of the discovery group, or the one of the service port;
+ *	      NULL unless local discovery is on; RTNL
+ * @group_link: ifindex of the device that @group_sk has joined the group on,
+ *		0 if there is none; written under RTNL, read without
  * @error: why the device could not come up, or NULL; a constant string
  * @siblings: all Teredo devices, RTNL
  */
@@ -169,6 +179,9 @@ struct teredo_dev {
 	struct teredo_net	*quota;
 	struct teredo_keys __rcu *keys;
 	__be16			port;
+	int			group_link;
+	struct sock		*group_sk;
+	struct delayed_work	group_work;
 	const char		*error;
 	struct list_head	siblings;
 
@@ -191,6 +204,7 @@ struct teredo_dev {
 	/* peers (teredo_peer.c) */
 	spinlock_t		lock;
 	u32			n_peers;
+	u32			*shares;	/* TEREDO_HASH_SIZE */
 	atomic_t		queued;		/* memory of what waits */
 	struct list_head	untrusted;	/* oldest first */
 	struct list_head	trusted;	/* the next to be asked first */
@@ -282,6 +296,14 @@ struct teredo_search {
  * @lock: protects what is said to be
  * @due: tick of the wheel
  * @retry: jiffies, low 32 bits; a failed peer is not tried again before
+ * @nonce_sent: of the last indirect bubble to the peer, void once it came
+ *		back; 0 = none (X-SN-02)
+ * @nonce_rcvd: of the last indirect bubble from the peer, 0 = none (X-SN-02)
+ * @local: address and port learned by local discovery, port 0 = none (V-03)
+ * @local_seen: jiffies of the last discovery bubble, low 32 bits
+ * @window: jiffies of the first of @bubbles, low 32 bits (CL-B-03)
+ * @bubbles: pairs of bubbles in this window, a client's only
+ * @answer: an indirect bubble is due (X-SN-09)
  * @ever_rx: a packet was accepted at least once
  * @ever_tx: a packet was sent at least once
  * @dead: unlinked, nothing may be started any more
@@ -307,6 +329,13 @@ struct teredo_peer {
 	struct teredo_dev	*t;
 	spinlock_t		lock;		/* see @lock */
 	u32			retry;
+	__be32			nonce_sent;
+	__be32			nonce_rcvd;
+	struct teredo_ep	local;
+	u32			local_seen;
+	u32			window;
+	u8			bubbles;
+	bool			answer;
 	bool			ever_rx;
 	bool			ever_tx;
 	bool			dead;
@@ -317,7 +346,7 @@ struct teredo_peer {
 };
 
 #if !defined(CONFIG_DEBUG_SPINLOCK) && !defined(CONFIG_DEBUG_LOCK_ALLOC)
-static_assert(sizeof(struct teredo_peer) <= 232);
+static_assert(sizeof(struct teredo_peer) <= 192);
 static_assert(offsetof(struct teredo_peer, saddr) == 64);
 #endif
 
@@ -356,6 +385,20 @@ static inline bool teredo_addr6_global(const struct in6_addr *a)
 static inline bool teredo_peer_fresh(const struct teredo_peer *peer)
 {
 	return (u32)jiffies - READ_ONCE(peer->last_rx) < TEREDO_VALIDITY;
+}
+
+/* Is the peer's endpoint good for sending (C-11)? */
+static inline bool teredo_peer_known(const struct teredo_peer *peer,
+				     union teredo_path path)
+{
+	return path.state == TEREDO_PEER_TRUSTED && teredo_peer_fresh(peer);
+}
+
+/* Is the peer behind the same NAT as this client (AMB-21, SEC-63)? */
+static inline bool teredo_same_nat(const struct teredo_qual *q,
+				   const struct in6_addr *addr)
+{
+	return teredo_mapped(addr).addr == q->mapped.addr;
 }
 
 /* Count an event of enum teredo attribute TEREDO_A_STATS_... Any context. */
@@ -400,6 +443,8 @@ int teredo_send(struct teredo_dev *t, struct sk_buff *skb,
 		struct teredo_ep to);
 int teredo_send_from(struct teredo_dev *t, struct sock *sk, __be32 saddr,
 		     struct sk_buff *skb, struct teredo_ep to);
+int teredo_send_group(struct teredo_dev *t, struct sk_buff *skb,
+		      struct teredo_ep to, int link);
 struct sk_buff *teredo_alloc_skb(struct teredo_dev *t, unsigned int len);
 unsigned int teredo_ipv4_sendable(const struct teredo_config *cfg,
 				  struct net *net, __be32 addr);
@@ -407,6 +452,7 @@ bool teredo_embeds_own_v4(struct net *net, const struct in6_addr *a);
 
 /* teredo_recv.c */
 int teredo_encap_rcv(struct sock *sk, struct sk_buff *skb);
+int teredo_group_rcv(struct sock *sk, struct sk_buff *skb);
 struct sk_buff *teredo_gro_receive(struct sock *sk, struct list_head *head,
 				   struct sk_buff *skb);
 int teredo_gro_complete(struct sock *sk, struct sk_buff *skb, int nhoff);
@@ -437,7 +483,7 @@ void teredo_peer_rank(struct teredo_peer *peer, bool trusted);
 bool teredo_bucket_take(struct teredo_dev *t, struct teredo_bucket *b,
 			u32 rate);
 
-/* teredo_bubble.c */
+/* teredo_search.c */
 void teredo_search_xmit(struct teredo_peer *peer,
 			const struct teredo_config *cfg, struct sk_buff *skb);
 void teredo_search_timeout(struct teredo_peer *peer);
@@ -451,10 +497,30 @@ bool teredo_test_error(const struct teredo_qual *q, struct teredo_peer *peer,
 void teredo_test_held(struct teredo_dev *t, const struct teredo_config *cfg,
 		      struct teredo_peer *peer, struct sk_buff *skb,
 		      struct teredo_ep from);
+
+/* teredo_bubble.c */
+bool teredo_bubble_token(struct teredo_dev *t, const struct teredo_config *cfg,
+			 __be32 server);
+bool teredo_bubble_event(struct teredo_peer *peer, u32 now);
+void teredo_bubble_count(struct teredo_peer *peer, u32 now);
+u32 teredo_bubble_bar(const struct teredo_peer *peer);
+void teredo_bubble_pair(struct teredo_peer *peer,
+			const struct teredo_config *cfg,
+			const struct in6_addr *sender, bool half);
+void teredo_bubble_local(struct teredo_peer *peer,
+			 const struct teredo_config *cfg,
+			 const struct teredo_qual *q, struct teredo_ep to);
+void teredo_bubble_group(struct teredo_dev *t, const struct teredo_qual *q);
+bool teredo_nonce_proves(struct teredo_peer *peer, __be32 nonce);
+void teredo_local_reply(struct teredo_peer *peer,
+			const struct teredo_config *cfg,
+			const struct teredo_qual *q, struct teredo_ep to);
 void teredo_bubble_reply(struct teredo_dev *t, const struct teredo_config *cfg,
 			 const struct teredo_qual *q,
-			 const struct in6_addr *to, struct teredo_ep origin);
+			 const struct in6_addr *to, struct teredo_ep origin,
+			 const struct teredo_trailers *tr);
 void teredo_reply_heard(struct teredo_dev *t, struct teredo_ep from);
+void teredo_answer_timeout(struct teredo_peer *peer);
 
 /* teredo_qual.c */
 void teredo_servers(const struct teredo_dev *t, const struct teredo_qual *q,
@@ -474,6 +540,16 @@ int teredo_ctrl_refuse(struct teredo_dev *t, struct nlattr *attrs[],
 		       struct netlink_ext_ack *extack);
 void teredo_ctrl_recv(struct teredo_dev *t, struct sk_buff *skb);
 void teredo_ctrl_err(struct teredo_dev *t, __be32 server, u8 type, u8 code);
+
+/* teredo_local.c */
+void teredo_local_init(struct teredo_dev *t);
+void teredo_local_update(struct teredo_dev *t, bool anew);
+void teredo_local_down(struct teredo_dev *t);
+bool teredo_peer_is_local(const struct teredo_peer *peer);
+bool teredo_local_is_at(struct teredo_peer *peer, struct teredo_ep from);
+void teredo_local_rcv(struct teredo_dev *t, const struct teredo_config *cfg,
+		      const struct teredo_qual *q, struct sk_buff *skb,
+		      unsigned int hlen);
 
 /* teredo_server.c */
 void teredo_server_rcv(struct teredo_dev *t, struct sock *sk,

@@ -1,40 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Teredo: reaching a peer
+ * Teredo: bubbles
  *
- * A packet for a peer without a usable path starts a search: bubbles to a
- * Teredo peer (RFC 4380 section 5.2.6), a connectivity test of a native one
- * (section 5.2.9). Packets wait in the search's queue meanwhile. It ends when
- * the peer is heard (the queue leaves in order), or after the last try (each
- * sender gets an error).
- *
- * A search belongs to peer->lock; nobody keeps a pointer to it without.
+ * What they are made of, to whom one may go, and when (RFC 4380 section 5.2.6,
+ * RFC 6081 sections 5.2 and 5.6); and the answers to those of others. What a
+ * packet for a peer without a path sets going is in teredo_search.c.
  */
-#include <linux/icmpv6.h>
 #include <linux/jhash.h>
-#include <linux/slab.h>
 #include <net/addrconf.h>
-#include <net/ip6_checksum.h>
 #include <net/ipv6.h>
 #include <net/udp.h>
 
 #include "teredo.h"
 
-#define TEREDO_HOPLIMIT		64		/* C-32 */
-#define TEREDO_SPACING		(2 * HZ)	/* C-14 */
 #define TEREDO_WINDOW		(300 * HZ)	/* C-15 */
-#define TEREDO_RETRY_RELAY	(30 * HZ)	/* RL-TX-13 */
-#define TEREDO_RETRY_TEST	(2 * HZ)	/* CL-TX-10 */
-#define TEREDO_RELEASE_ROUNDS	8
+#define TEREDO_TRAILERS_LEN	16		/* nonce, one alternate */
 
-/* A connectivity test: ICMPv6 echo with a nonce for data (N-15) */
-struct teredo_test {
-	struct icmp6hdr	icmp6;
-	u64		nonce;
-} __packed;
-
-static bool teredo_bubble_token(struct teredo_dev *t,
-				const struct teredo_config *cfg, __be32 server)
+/**
+ * teredo_bubble_token - may an indirect bubble leave now (CL-B-07)?
+ * @t: the device
+ * @cfg: its configuration
+ * @server: where it is to be sent to
+ *
+ * Any context but hard interrupts.
+ */
+bool teredo_bubble_token(struct teredo_dev *t, const struct teredo_config *cfg,
+			 __be32 server)
 {
 	struct teredo_bucket *b;
 
@@ -45,60 +36,79 @@ static bool teredo_bubble_token(struct teredo_dev *t,
 	       teredo_bucket_take(t, &t->bubble_bucket, cfg->bubble_rate);
 }
 
-static void teredo_bubble_send(struct teredo_dev *t,
-			       const struct in6_addr *saddr,
-			       const struct in6_addr *daddr,
-			       struct teredo_ep to, unsigned int stat)
+/* A bubble (N-11) with room for the trailers behind it */
+static struct sk_buff *teredo_bubble_make(struct teredo_dev *t,
+					  const struct in6_addr *saddr,
+					  const struct in6_addr *daddr,
+					  u8 hop_limit)
 {
 	struct ipv6hdr *ip6;
 	struct sk_buff *skb;
 
-	skb = teredo_alloc_skb(t, sizeof(*ip6));
+	skb = teredo_alloc_skb(t, sizeof(*ip6) + TEREDO_TRAILERS_LEN);
 	if (!skb)
-		return;
+		return NULL;
 	ip6 = skb_put_zero(skb, sizeof(*ip6));
 	ip6->version = 6;
 	ip6->nexthdr = IPPROTO_NONE;
-	ip6->hop_limit = TEREDO_HOPLIMIT;
+	ip6->hop_limit = hop_limit;
 	ip6->saddr = *saddr;
 	ip6->daddr = *daddr;
+	return skb;
+}
+
+/*
+ * Send a bubble; a @nonce that is not 0 goes in a Nonce trailer (T-03), an
+ * @alternate that is not NULL in one of Alternate Addresses (T-04).
+ */
+static void teredo_bubble_send(struct teredo_dev *t,
+			       const struct in6_addr *saddr,
+			       const struct in6_addr *daddr,
+			       struct teredo_ep to, __be32 nonce,
+			       const struct teredo_alternate *alternate,
+			       unsigned int stat)
+{
+	struct sk_buff *skb;
+
+	skb = teredo_bubble_make(t, saddr, daddr, TEREDO_HOPLIMIT);
+	if (!skb)
+		return;
+	if (nonce) {
+		skb_put_u8(skb, TEREDO_TRAILER_NONCE);
+		skb_put_u8(skb, sizeof(nonce));
+		skb_put_data(skb, &nonce, sizeof(nonce));
+	}
+	if (alternate) {
+		skb_put_u8(skb, TEREDO_TRAILER_ALTERNATE);
+		skb_put_u8(skb, 2 + sizeof(*alternate));
+		skb_put_zero(skb, 2);
+		skb_put_data(skb, alternate, sizeof(*alternate));
+	}
 	if (!teredo_send(t, skb, to))
 		teredo_count(t, stat);
 }
 
-static void teredo_test_send(struct teredo_dev *t, const struct teredo_qual *q,
-			     const struct in6_addr *daddr, __be16 id, u16 seq,
-			     u64 nonce)
+/**
+ * teredo_bubble_group - send a discovery bubble (N-14, CL-L-03)
+ * @t: a client with local discovery
+ * @q: its qualification
+ *
+ * RCU, BH disabled.
+ */
+void teredo_bubble_group(struct teredo_dev *t, const struct teredo_qual *q)
 {
 	struct teredo_ep to = {
-		.addr = q->server,
+		.addr = htonl(TEREDO_GROUP),
 		.port = htons(TEREDO_UDP_PORT),
 	};
-	struct teredo_test *test;
-	struct ipv6hdr *ip6;
+	int link = READ_ONCE(t->group_link);
 	struct sk_buff *skb;
 
-	skb = teredo_alloc_skb(t, sizeof(*ip6) + sizeof(*test));
-	if (!skb)
+	if (!link)
 		return;
-	ip6 = skb_put_zero(skb, sizeof(*ip6));
-	ip6->version = 6;
-	ip6->payload_len = htons(sizeof(*test));
-	ip6->nexthdr = IPPROTO_ICMPV6;
-	ip6->hop_limit = TEREDO_HOPLIMIT;
-	ip6->saddr = q->addr;
-	ip6->daddr = *daddr;
-	test = skb_put_zero(skb, sizeof(*test));
-	test->icmp6.icmp6_type = ICMPV6_ECHO_REQUEST;
-	test->icmp6.icmp6_identifier = id;
-	test->icmp6.icmp6_sequence = htons(seq);
-	test->nonce = nonce;
-	test->icmp6.icmp6_cksum =
-		csum_ipv6_magic(&ip6->saddr, &ip6->daddr, sizeof(*test),
-				IPPROTO_ICMPV6,
-				csum_partial(test, sizeof(*test), 0));
-	if (!teredo_send(t, skb, to))
-		teredo_count(t, TEREDO_A_STATS_TX_TESTS);
+	skb = teredo_bubble_make(t, &q->addr, &in6addr_linklocal_allnodes, 1);
+	if (skb)
+		teredo_send_group(t, skb, to, link);
 }
 
 /*
@@ -144,18 +154,107 @@ static bool teredo_behind_nat(struct teredo_dev *t,
 	return teredo_ipv4_private(saddr);
 }
 
-/* A pair of bubbles, the direct one first (CL-TX-15, RL-TX-06) */
-static void teredo_bubble_pair(struct teredo_dev *t,
-			       const struct teredo_config *cfg,
-			       const struct in6_addr *daddr,
-			       const struct in6_addr *sender)
+/**
+ * teredo_bubble_event - may a client send another pair of bubbles to the peer
+ *			 (CL-B-02, CL-B-03)?
+ * @peer: a Teredo peer, locked
+ * @now: jiffies, low 32 bits
+ *
+ * It is one event, counted here (CL-B-04, AMB-03). What was accepted from the
+ * peer since the window opened clears the count.
+ */
+bool teredo_bubble_event(struct teredo_peer *peer, u32 now)
 {
-	const struct teredo_qual *q = rcu_dereference(t->qual);
-	struct teredo_ep direct = teredo_mapped(daddr);
-	struct teredo_ep server = {
-		.addr = teredo_server(daddr),
+	lockdep_assert_held(&peer->lock);
+	if (now - READ_ONCE(peer->last_tx) < TEREDO_SPACING)
+		return false;
+	if (now - peer->window >= TEREDO_WINDOW ||
+	    (s32)(READ_ONCE(peer->last_rx) - peer->window) > 0)
+		peer->bubbles = 0;
+	if (peer->bubbles == TEREDO_TRIES)
+		return false;
+	if (!peer->bubbles++)
+		peer->window = now;
+	return true;
+}
+
+/**
+ * teredo_bubble_count - a bubble, or a pair, leaves for the peer
+ * @peer: the peer, locked
+ * @now: jiffies, low 32 bits
+ */
+void teredo_bubble_count(struct teredo_peer *peer, u32 now)
+{
+	lockdep_assert_held(&peer->lock);
+	WRITE_ONCE(peer->last_tx, now);		/* CL-B-04, CL-P-05 */
+	WRITE_ONCE(peer->tx_packets, peer->tx_packets + 1);
+	peer->ever_tx = true;
+}
+
+/*
+ * The indirect bubble, to the server that the peer's address names, if that may
+ * be sent to (CL-TX-14): an entry made by a received packet has not asked. A
+ * client's carries a nonce (X-SN-03, X-HP-04), and its local address if the
+ * peer may be on the same side of our NAT (X-HP-03). RCU, BH disabled, no lock.
+ */
+static void teredo_bubble_indirect(struct teredo_peer *peer,
+				   const struct teredo_config *cfg,
+				   const struct teredo_qual *q,
+				   const struct in6_addr *saddr)
+{
+	struct teredo_ep to = {
+		.addr = teredo_server(&peer->addr),
 		.port = htons(TEREDO_UDP_PORT),
 	};
+	const struct sock *sk = rcu_dereference(peer->t->sk);
+	struct teredo_alternate alternate, *own = NULL;
+	struct teredo_dev *t = peer->t;
+	unsigned int stat;
+	__be32 nonce = 0;
+
+	if (!sk)
+		return;
+	stat = teredo_ipv4_sendable(cfg, sock_net(sk), to.addr);
+	if (stat && stat != TEREDO_A_STATS_TX_SELF) {
+		teredo_tx_omit(t, stat, &peer->addr);
+		return;
+	}
+	if (q) {
+		do
+			nonce = (__force __be32)get_random_u32();
+		while (!nonce);			/* C-20, X-SN-12 */
+		spin_lock(&peer->lock);
+		peer->nonce_sent = nonce;
+		spin_unlock(&peer->lock);
+		if (teredo_same_nat(q, &peer->addr) &&
+		    q->local != q->mapped.addr) {
+			alternate.addr = q->local;
+			alternate.port = inet_sk(sk)->inet_sport;
+			own = &alternate;
+		}
+	}
+	teredo_bubble_send(t, saddr, &peer->addr, to, nonce, own,
+			   TEREDO_A_STATS_TX_BUBBLES_INDIRECT);
+}
+
+/**
+ * teredo_bubble_pair - a pair of bubbles, the direct one first (CL-TX-15,
+ *			RL-TX-06)
+ * @peer: a Teredo peer
+ * @cfg: the device's configuration
+ * @sender: of the packet that waits, or any
+ * @half: the direct one has left already
+ *
+ * The direct one has the nonce that the peer sent, if there is one (X-SN-04,
+ * X-SN-05). RCU, BH disabled, no lock.
+ */
+void teredo_bubble_pair(struct teredo_peer *peer,
+			const struct teredo_config *cfg,
+			const struct in6_addr *sender, bool half)
+{
+	const struct teredo_qual *q = rcu_dereference(peer->t->qual);
+	struct teredo_ep direct = teredo_mapped(&peer->addr);
+	struct teredo_dev *t = peer->t;
 	struct in6_addr saddr;
 
 	if (cfg->mode != TEREDO_MODE_CLIENT)
@@ -164,513 +263,29 @@ static void teredo_bubble_pair(struct teredo_dev *t,
 		saddr = q->addr;
 	else
 		return;
-	if (teredo_behind_nat(t, cfg, direct))
-		teredo_bubble_send(t, &saddr, daddr, direct,
+	if (!half && teredo_behind_nat(t, cfg, direct))
+		teredo_bubble_send(t, &saddr, &peer->addr, direct,
+				   READ_ONCE(peer->nonce_rcvd), NULL,
 				   TEREDO_A_STATS_TX_BUBBLES_DIRECT);
-	teredo_bubble_send(t, &saddr, daddr, server,
-			   TEREDO_A_STATS_TX_BUBBLES_INDIRECT);
-}
-
-/* The next try of a search, and its deadline. RCU, BH disabled, no lock. */
-static void teredo_search_try(struct teredo_peer *peer,
-			      const struct teredo_config *cfg)
-{
-	const struct teredo_qual *q = rcu_dereference(peer->t->qual);
-	struct teredo_dev *t = peer->t;
-	struct in6_addr sender = {};
-	struct teredo_search *s;
-	u32 now = jiffies;
-	u32 since, nth;
-	u64 nonce;
-	__be16 id;
-
-	spin_lock(&peer->lock);
-	s = peer->search;
-	if (!s)
-		goto unlock;
-	if (peer->path.flags & TEREDO_PEER_NATIVE) {
-		nth = ++s->tries;
-		nonce = s->nonce;
-		id = s->id;
-		teredo_peer_schedule(peer, TEREDO_RETRY);
-		spin_unlock(&peer->lock);
-		if (!teredo_bucket_take(t, &t->test_bucket, cfg->bubble_rate))
-			teredo_tx_omit(t, TEREDO_A_STATS_TX_BUBBLE_LIMITED,
-				       &peer->addr);
-		else if (q)
-			teredo_test_send(t, q, &peer->addr, id, nth, nonce);
-		return;
-	}
-
-	since = now - READ_ONCE(peer->last_tx);
-	if (since < TEREDO_SPACING) {		/* CL-B-02 */
-		teredo_peer_schedule(peer, TEREDO_SPACING - since);
-		goto unlock;
-	}
-	s->tries++;
-	if (!skb_queue_empty(&s->queue))
-		sender = ipv6_hdr(skb_peek(&s->queue))->saddr;
-	if (!teredo_bubble_token(t, cfg, teredo_server(&peer->addr))) {
-		teredo_tx_omit(t, TEREDO_A_STATS_TX_BUBBLE_LIMITED,
-			       &peer->addr);
-		teredo_peer_schedule(peer, TEREDO_RETRY);
-		goto unlock;
-	}
-	WRITE_ONCE(peer->last_tx, now);		/* CL-B-04 */
-	WRITE_ONCE(peer->tx_packets, peer->tx_packets + 1);
-	peer->ever_tx = true;
-	teredo_peer_schedule(peer, TEREDO_RETRY);
-	spin_unlock(&peer->lock);
-	teredo_bubble_pair(t, cfg, &peer->addr, &sender);
-	return;
-
-unlock:
-	spin_unlock(&peer->lock);
-}
-
-/* The peer's search, made if there is none. Holds peer->lock. */
-static struct teredo_search *teredo_search_get(struct teredo_peer *peer,
-					       bool *started)
-{
-	struct teredo_search *s = peer->search;
-	union teredo_path path = peer->path;
-
-	*started = false;
-	if (s || peer->dead)
-		return s;
-	s = kzalloc_obj(*s, GFP_ATOMIC | __GFP_NOWARN);
-	if (!s)
-		return NULL;
-	__skb_queue_head_init(&s->queue);
-	if (path.flags & TEREDO_PEER_NATIVE) {	/* CL-B-10, CL-B-11 */
-		s->nonce = get_random_u64();
-		s->id = (__force __be16)get_random_u16();
-	}
-	peer->search = s;
-	path.flags |= TEREDO_PEER_SEARCH;
-	if (path.state == TEREDO_PEER_FAILED)
-		path.state = TEREDO_PEER_NEW;
-	WRITE_ONCE(peer->path.word, path.word);
-	*started = true;
-	return s;
+	teredo_bubble_indirect(peer, cfg, q, &saddr);
 }
 
 /**
- * teredo_search_free - end a search
- * @t: the device
- * @s: taken out of its peer
- * @code: of the ICMPv6 unreachable to each sender that waits, or -1 for none
+ * teredo_bubble_bar - how long until the window of a client's bubbles is over
+ *		       (CL-TX-19)?
+ * @peer: a Teredo peer, locked, that has not answered
  *
- * BH disabled if @code is not -1.
+ * Return: jiffies.
  */
-void teredo_search_free(struct teredo_dev *t, struct teredo_search *s,
-			int code)
+u32 teredo_bubble_bar(const struct teredo_peer *peer)
 {
-	struct sk_buff *skb;
+	u32 open = (u32)jiffies - peer->window;
 
-	while ((skb = __skb_dequeue(&s->queue))) {
-		atomic_sub(skb->truesize, &t->queued);
-		if (code >= 0)
-			teredo_icmp6_unreach(t, skb, code);
-		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_UNREACHABLE);
-	}
-	if (s->held)
-		teredo_drop_inner(t, s->held, TEREDO_A_STATS_RX_UNTRUSTED,
-				  s->held_from);
-	kfree_sensitive(s);
-}
-
-/* Is a failed peer not to be tried again yet (CL-TX-19, AMB-35)? */
-static bool teredo_peer_barred(const struct teredo_peer *peer)
-{
-	return peer->path.state == TEREDO_PEER_FAILED &&
-	       (s32)((u32)jiffies - peer->retry) < 0;
-}
-
-/*
- * Put a packet into the queue; the oldest goes if it is full (CL-TX-20, C-34).
- * Returns false if there is no room even so.
- */
-static bool teredo_search_enqueue(struct teredo_dev *t,
-				  const struct teredo_config *cfg,
-				  struct teredo_search *s,
-				  struct sk_buff *new)
-{
-	struct sk_buff *skb;
-
-	if (!cfg->queue || new->len > TEREDO_QUEUE_BYTES)
-		return false;
-	if (atomic_add_return(new->truesize, &t->queued) >
-	    TEREDO_QUEUE_DEVICE) {
-		atomic_sub(new->truesize, &t->queued);
-		return false;
-	}
-	while (skb_queue_len(&s->queue) >= cfg->queue ||
-	       s->bytes + new->len > TEREDO_QUEUE_BYTES) {
-		skb = __skb_dequeue(&s->queue);
-		s->bytes -= skb->len;
-		atomic_sub(skb->truesize, &t->queued);
-		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_QUEUE_FULL);
-	}
-	__skb_queue_tail(&s->queue, new);
-	s->bytes += new->len;
-	return true;
-}
-
-/**
- * teredo_search_xmit - a packet for a peer that has no usable path
- * @peer: the peer
- * @cfg: the device's configuration
- * @skb: IPv6 packet; consumed
- *
- * RCU, BH disabled.
- */
-void teredo_search_xmit(struct teredo_peer *peer,
-			const struct teredo_config *cfg, struct sk_buff *skb)
-{
-	struct teredo_dev *t = peer->t;
-	struct teredo_search *s;
-	bool started = false;
-	unsigned int stat;
-
-	spin_lock(&peer->lock);
-	s = peer->search;
-	if (peer->path.state == TEREDO_PEER_TRUSTED &&
-	    teredo_peer_fresh(peer) &&
-	    (!s || (!s->releasing && skb_queue_empty(&s->queue)))) {
-		/* the search is for a received packet (CL-RX-18), or over */
-		spin_unlock(&peer->lock);
-		teredo_peer_send(peer, skb);
-		return;
-	}
-	if (peer->dead || teredo_peer_barred(peer)) {
-		spin_unlock(&peer->lock);
-		teredo_icmp6_unreach(t, skb, ICMPV6_ADDR_UNREACH);
-		stat = TEREDO_A_STATS_TX_UNREACHABLE;
-		goto drop;
-	}
-	s = teredo_search_get(peer, &started);
-	if (!s) {
-		spin_unlock(&peer->lock);
-		stat = TEREDO_A_STATS_TX_NO_MEMORY;
-		goto drop;
-	}
-	if (teredo_search_enqueue(t, cfg, s, skb))
-		skb = NULL;
-	spin_unlock(&peer->lock);
-	if (started)
-		teredo_search_try(peer, cfg);
-	if (!skb)
-		return;
-	stat = TEREDO_A_STATS_TX_QUEUE_FULL;
-drop:
-	teredo_tx_drop(t, skb, stat);
-}
-
-/* No answer, or an error for the test: the search is over */
-static void teredo_search_fail(struct teredo_peer *peer,
-			       const struct teredo_config *cfg, int code)
-{
-	struct teredo_dev *t = peer->t;
-	struct teredo_search *s;
-	union teredo_path path;
-	u32 wait;
-
-	spin_lock(&peer->lock);
-	s = peer->search;
-	if (!s || s->releasing) {
-		spin_unlock(&peer->lock);
-		return;
-	}
-	peer->search = NULL;
-	path = peer->path;
-	path.flags &= ~TEREDO_PEER_SEARCH;
-	if (path.state == TEREDO_PEER_TRUSTED && teredo_peer_fresh(peer)) {
-		/* only the received packet's path was not proved */
-		wait = TEREDO_IDLE;
-	} else {
-		path.state = TEREDO_PEER_FAILED;
-		if (path.flags & TEREDO_PEER_NATIVE)
-			wait = TEREDO_RETRY_TEST;
-		else if (cfg->mode == TEREDO_MODE_CLIENT)
-			wait = TEREDO_WINDOW - TEREDO_TRIES * TEREDO_RETRY;
-		else
-			wait = TEREDO_RETRY_RELAY;
-		peer->retry = (u32)jiffies + wait;
-		teredo_peer_rank(peer, false);
-	}
-	WRITE_ONCE(peer->path.word, path.word);
-	teredo_peer_schedule(peer, wait);
-	spin_unlock(&peer->lock);
-
-	teredo_search_free(t, s, code);
-	if (path.state == TEREDO_PEER_FAILED)
-		teredo_peer_notify(peer);
-}
-
-/**
- * teredo_search_timeout - the deadline of a search: try again, or give up
- * @peer: a peer that has one
- *
- * RCU, BH disabled.
- */
-void teredo_search_timeout(struct teredo_peer *peer)
-{
-	const struct teredo_config *cfg = rcu_dereference(peer->t->cfg);
-	bool again;
-
-	spin_lock(&peer->lock);
-	again = peer->search && peer->search->tries < TEREDO_TRIES;
-	spin_unlock(&peer->lock);
-	if (again)
-		teredo_search_try(peer, cfg);
-	else
-		teredo_search_fail(peer, cfg, ICMPV6_ADDR_UNREACH);
-}
-
-/*
- * Send what waited, in order, and then open the fast path. Packets that come
- * meanwhile still go to the end of the queue: the flag falls when it is
- * empty, or after some rounds, for a sender that is always faster.
- */
-static void teredo_search_release(struct teredo_peer *peer,
-				  struct teredo_ep from)
-{
-	struct teredo_dev *t = peer->t;
-	struct teredo_search *s;
-	struct sk_buff_head queue;
-	struct sk_buff *held, *skb;
-	union teredo_path path;
-	bool last;
-	int n = 0;
-
-	__skb_queue_head_init(&queue);
-	do {
-		spin_lock(&peer->lock);
-		s = peer->search;
-		if (!s) {			/* removed meanwhile */
-			spin_unlock(&peer->lock);
-			return;
-		}
-		held = s->held;
-		s->held = NULL;
-		if (held && !teredo_ep_equal(s->held_from, from)) {
-			teredo_drop_inner(t, held,
-					  TEREDO_A_STATS_RX_UNTRUSTED,
-					  s->held_from);
-			held = NULL;
-		}
-		skb_queue_splice_tail_init(&s->queue, &queue);
-		s->bytes = 0;
-		last = skb_queue_empty(&queue) || ++n > TEREDO_RELEASE_ROUNDS;
-		if (last) {
-			peer->search = NULL;
-			path = peer->path;
-			path.flags &= ~TEREDO_PEER_SEARCH;
-			WRITE_ONCE(peer->path.word, path.word);
-			kfree_sensitive(s);
-			teredo_peer_schedule(peer, TEREDO_IDLE);
-		}
-		spin_unlock(&peer->lock);
-
-		if (held)
-			teredo_netif_rx(t, held);
-		while ((skb = __skb_dequeue(&queue))) {
-			atomic_sub(skb->truesize, &t->queued);
-			teredo_peer_send(peer, skb);
-		}
-	} while (!last);
-}
-
-/**
- * teredo_peer_heard - a peer has proved its endpoint
- * @peer: the peer
- * @from: outer source of the proof: becomes the endpoint
- *
- * The caller has made all checks (CL-RX-08 to CL-RX-10, RL-RX-04) and moved
- * last_rx. RCU, BH disabled.
- */
-void teredo_peer_heard(struct teredo_peer *peer, struct teredo_ep from)
-{
-	struct dst_entry *dst = NULL;
-	union teredo_path path;
-	bool release, fresh;
-
-	spin_lock(&peer->lock);
-	if (peer->dead) {
-		spin_unlock(&peer->lock);
-		return;
-	}
-	path = peer->path;
-	fresh = path.state != TEREDO_PEER_TRUSTED;
-	if (!teredo_ep_equal(teredo_path_ep(path), from)) {
-		dst = rcu_replace_pointer(peer->dst, NULL,
-					  lockdep_is_held(&peer->lock));
-		path.addr = from.addr;
-		path.port = from.port;
-	}
-	path.state = TEREDO_PEER_TRUSTED;
-	WRITE_ONCE(peer->path.word, path.word);
-	release = peer->search && !peer->search->releasing;
-	if (release)
-		peer->search->releasing = true;
-	if (fresh)
-		teredo_peer_rank(peer, true);
-	spin_unlock(&peer->lock);
-
-	dst_release(dst);
-	if (release)
-		teredo_search_release(peer, from);
-	else if (fresh)
-		teredo_peer_schedule_idle(peer, TEREDO_IDLE);
-	if (fresh)
-		teredo_peer_notify(peer);
-}
-
-/**
- * teredo_test_reply - is this the answer to a connectivity test (CL-RX-09)?
- * @peer: a native peer
- * @skb: echo reply, its data at the UDP header
- * @hlen: octets in front of the IPv6 header
- * @from: outer source
- *
- * If so the peer is trusted from now on. Softirq, RCU.
- *
- * Return: true if the packet was the answer, and nobody else's.
- */
-bool teredo_test_reply(struct teredo_peer *peer, struct sk_buff *skb,
-		       unsigned int hlen, struct teredo_ep from)
-{
-	const struct teredo_test *test;
-	const struct ipv6hdr *ip6;
-	bool match;
-
-	if (!pskb_may_pull(skb, hlen + sizeof(*ip6) + sizeof(*test)))
-		return false;
-	ip6 = (void *)(skb->data + hlen);
-	test = (void *)(ip6 + 1);
-	if (ip6->payload_len != htons(sizeof(*test)) ||
-	    test->icmp6.icmp6_code ||
-	    csum_ipv6_magic(&ip6->saddr, &ip6->daddr, sizeof(*test),
-			    IPPROTO_ICMPV6,
-			    csum_partial(test, sizeof(*test), 0)))
-		return false;
-
-	spin_lock(&peer->lock);
-	match = peer->search && peer->search->tries &&
-		peer->path.flags & TEREDO_PEER_NATIVE &&
-		peer->search->id == test->icmp6.icmp6_identifier &&
-		peer->search->nonce == get_unaligned(&test->nonce);
-	if (match) {
-		WRITE_ONCE(peer->last_rx, (u32)jiffies);
-		WRITE_ONCE(peer->rx_packets, peer->rx_packets + 1);
-		peer->ever_rx = true;
-	}
-	spin_unlock(&peer->lock);
-	if (match)
-		teredo_peer_heard(peer, from);
-	return match;
-}
-
-/**
- * teredo_test_error - an ICMPv6 error of an unproven native source
- * @q: qualification of the client
- * @peer: the source's entry, or NULL
- * @skb: the error, its data at the UDP header
- * @hlen: octets in front of the IPv6 header
- *
- * An error for our own test, from the tested host itself, ends the test
- * (CL-RX-19). Softirq, RCU.
- *
- * Return: true if the packet that the error quotes was sent by us: then the
- * error is delivered without more ado (CL-RX-17).
- */
-bool teredo_test_error(const struct teredo_qual *q, struct teredo_peer *peer,
-		       struct sk_buff *skb, unsigned int hlen)
-{
-	unsigned int off = hlen + sizeof(struct ipv6hdr);
-	const struct icmp6hdr *error;
-	const struct teredo_test *test;
-	const struct ipv6hdr *ip6;
-	struct icmp6hdr ebuf;
-	struct teredo_test tbuf;
-	struct ipv6hdr ibuf;
-	bool match;
-	int code;
-
-	error = skb_header_pointer(skb, off, sizeof(ebuf), &ebuf);
-	ip6 = skb_header_pointer(skb, off + sizeof(ebuf), sizeof(ibuf), &ibuf);
-	if (!error || !ip6 || ip6->version != 6 ||
-	    !ipv6_addr_equal(&ip6->saddr, &q->addr))
-		return false;
-	if (!peer || ip6->nexthdr != IPPROTO_ICMPV6 ||
-	    !ipv6_addr_equal(&ip6->daddr, &peer->addr))
-		return true;
-	test = skb_header_pointer(skb, off + sizeof(ebuf) + sizeof(ibuf),
-				  sizeof(tbuf), &tbuf);
-	if (!test)
-		return true;
-
-	spin_lock(&peer->lock);
-	match = peer->search && peer->path.flags & TEREDO_PEER_NATIVE &&
-		peer->search->id == test->icmp6.icmp6_identifier &&
-		peer->search->nonce == get_unaligned(&test->nonce);
-	spin_unlock(&peer->lock);
-	if (match) {
-		code = error->icmp6_type == ICMPV6_DEST_UNREACH ?
-			error->icmp6_code : ICMPV6_ADDR_UNREACH;
-		teredo_search_fail(peer, rcu_dereference(peer->t->cfg), code);
-	}
-	return true;
-}
-
-/**
- * teredo_test_held - hold a packet until its native source is tested
- * @t: the device
- * @cfg: its configuration
- * @peer: entry of the source, or NULL if there is none yet
- * @skb: IPv6 packet as teredo_decap() made it; consumed
- * @from: outer source; the proof has to come from there too (CL-RX-16)
- *
- * Softirq, RCU.
- */
-void teredo_test_held(struct teredo_dev *t, const struct teredo_config *cfg,
-		      struct teredo_peer *peer, struct sk_buff *skb,
-		      struct teredo_ep from)
-{
-	unsigned int stat = TEREDO_A_STATS_RX_TEST_LIMITED;
-	struct teredo_search *s;
-	bool started = false;
-
-	/* a bucket of its own: not to be used to ping others (SEC-46) */
-	if ((!peer || !(teredo_path(peer).flags & TEREDO_PEER_SEARCH)) &&
-	    !teredo_bucket_take(t, &t->rx_test_bucket,
-				DIV_ROUND_UP(cfg->bubble_rate, 10)))
-		goto drop;
-	if (!peer)
-		peer = teredo_peer_make(t, cfg, &ipv6_hdr(skb)->saddr, true);
-	stat = TEREDO_A_STATS_PEER_LIMIT;
-	if (!peer)
-		goto drop;
-
-	stat = TEREDO_A_STATS_RX_UNTRUSTED;
-	spin_lock(&peer->lock);
-	if (teredo_peer_barred(peer))
-		goto unlock;
-	s = teredo_search_get(peer, &started);
-	if (!s || s->held || s->releasing)
-		goto unlock;
-	s->held = skb;
-	s->held_from = from;
-	spin_unlock(&peer->lock);
-	if (started)
-		teredo_search_try(peer, cfg);
-	return;
-
-unlock:
-	spin_unlock(&peer->lock);
-drop:
-	teredo_drop_inner(t, skb, stat, from);
+	lockdep_assert_held(&peer->lock);
+	if (peer->bubbles == TEREDO_TRIES)
+		return open < TEREDO_WINDOW ? TEREDO_WINDOW - open : 0;
+	/* limits have kept some of them back */
+	return TEREDO_WINDOW - TEREDO_TRIES * TEREDO_RETRY;
 }
 
 static struct teredo_reply *teredo_reply_slot(struct teredo_dev *t,
@@ -729,24 +344,237 @@ void teredo_reply_heard(struct teredo_dev *t, struct teredo_ep from)
 }
 
 /**
+ * teredo_nonce_proves - does the nonce prove that the peer has our last
+ *			 indirect bubble (X-SN-07, SEC-62)?
+ * @peer: a Teredo peer
+ * @nonce: of a direct bubble
+ *
+ * It does so once. Softirq, RCU.
+ */
+bool teredo_nonce_proves(struct teredo_peer *peer, __be32 nonce)
+{
+	bool match;
+
+	spin_lock(&peer->lock);
+	match = nonce && peer->nonce_sent == nonce;
+	if (match)
+		peer->nonce_sent = 0;
+	spin_unlock(&peer->lock);
+	return match;
+}
+
+/**
+ * teredo_bubble_local - send a bubble to where a local peer was seen
+ * @peer: the peer
+ * @cfg: the device's configuration
+ * @q: its qualification
+ * @to: its local address and port: not to be global (CL-L-10)
+ *
+ * RCU, BH disabled, no lock.
+ */
+void teredo_bubble_local(struct teredo_peer *peer,
+			 const struct teredo_config *cfg,
+			 const struct teredo_qual *q, struct teredo_ep to)
+{
+	struct teredo_dev *t = peer->t;
+
+	if (teredo_bucket_take(t, &t->bubble_bucket, cfg->bubble_rate))
+		teredo_bubble_send(t, &q->addr, &peer->addr, to, 0, NULL,
+				   TEREDO_A_STATS_TX_BUBBLES_DIRECT);
+	else
+		teredo_tx_omit(t, TEREDO_A_STATS_TX_BUBBLE_LIMITED,
+			       &peer->addr);
+}
+
+/**
+ * teredo_local_reply - answer a discovery bubble (CL-L-10)
+ * @peer: its source
+ * @cfg: the device's configuration
+ * @q: its qualification
+ * @to: its outer source
+ *
+ * Softirq, RCU.
+ */
+void teredo_local_reply(struct teredo_peer *peer,
+			const struct teredo_config *cfg,
+			const struct teredo_qual *q, struct teredo_ep to)
+{
+	u32 now = jiffies;
+	bool ok;
+
+	spin_lock(&peer->lock);
+	ok = !peer->dead && teredo_bubble_event(peer, now);
+	if (ok)
+		teredo_bubble_count(peer, now);
+	spin_unlock(&peer->lock);
+	if (ok)
+		teredo_bubble_local(peer, cfg, q, to);
+	else
+		teredo_tx_omit(peer->t, TEREDO_A_STATS_TX_BUBBLE_LIMITED,
+			       &peer->addr);
+}
+
+/* May a bubble go to this address that a trailer names (SEC-61)? */
+static bool teredo_alternate_sendable(struct teredo_dev *t,
+				      const struct teredo_config *cfg,
+				      const struct teredo_qual *q,
+				      struct net *net,
+				      const struct teredo_peer *peer,
+				      const struct teredo_alternate *a)
+{
+	return teredo_same_nat(q, &peer->addr) &&
+	       inet_addr_type(net, a->addr) == RTN_UNICAST &&
+	       teredo_bucket_take(t, &t->bubble_bucket, cfg->bubble_rate);
+}
+
+/*
+ * A bubble to each address that the peer says it has (X-HP-06). The list is
+ * used at once and not kept (X-HP-02): a new one comes with each bubble that
+ * calls for one. Returns how many have left.
+ */
+static unsigned int teredo_alternates_send(struct teredo_peer *peer,
+					   const struct teredo_config *cfg,
+					   const struct teredo_qual *q,
+					   const struct teredo_trailers *tr)
+{
+	const struct sock *sk = rcu_dereference(peer->t->sk);
+	struct teredo_dev *t = peer->t;
+	unsigned int i, n = 0;
+	struct teredo_ep to;
+
+	if (!(tr->found & TEREDO_FOUND_ALTERNATE) || !sk)
+		return 0;
+	for (i = 0; i < tr->n_alternates; i++) {
+		to.addr = tr->alternates[i].addr;
+		to.port = tr->alternates[i].port;
+		if (!teredo_alternate_sendable(t, cfg, q, sock_net(sk), peer,
+					       &tr->alternates[i])) {
+			teredo_tx_omit(t, TEREDO_A_STATS_TX_ALT_LIMITED,
+				       &peer->addr);
+			continue;
+		}
+		teredo_bubble_send(t, &q->addr, &peer->addr, to,
+				   READ_ONCE(peer->nonce_rcvd), NULL,
+				   TEREDO_A_STATS_TX_BUBBLES_DIRECT);
+		n++;
+	}
+	return n;
+}
+
+static void teredo_answer_send(struct teredo_peer *peer,
+			       const struct teredo_config *cfg,
+			       const struct teredo_qual *q)
+{
+	struct teredo_dev *t = peer->t;
+
+	if (teredo_bubble_token(t, cfg, teredo_server(&peer->addr)))
+		teredo_bubble_indirect(peer, cfg, q, &q->addr);
+	else
+		teredo_tx_omit(t, TEREDO_A_STATS_TX_BUBBLE_LIMITED,
+			       &peer->addr);
+}
+
+/**
+ * teredo_answer_timeout - an indirect bubble is due (X-SN-09)
+ * @peer: the peer, not searched for
+ *
+ * Unless it was heard directly meanwhile. RCU, BH disabled.
+ */
+void teredo_answer_timeout(struct teredo_peer *peer)
+{
+	const struct teredo_config *cfg = rcu_dereference(peer->t->cfg);
+	const struct teredo_qual *q = rcu_dereference(peer->t->qual);
+
+	if (q && !teredo_peer_known(peer, teredo_path(peer)))
+		teredo_answer_send(peer, cfg, q);
+}
+
+/*
+ * The peer has our direct bubble; it may not be able to take it, and needs an
+ * indirect one, too (X-SN-09). Both are one event for CL-B-02 and CL-B-03. Most
+ * peers are heard directly a moment later and do not need it, so it waits for
+ * that moment; not so for one behind our NAT, where both ends need the other's
+ * nonce (SEQ-11). A search has sent one of its own, or is about to.
+ */
+static void teredo_answer(struct teredo_peer *peer,
+			  const struct teredo_config *cfg,
+			  const struct teredo_qual *q, bool at_once)
+{
+	bool limited = false;
+	u32 now = jiffies;
+
+	spin_lock(&peer->lock);
+	if (peer->search || peer->dead || peer->answer) {
+		at_once = false;
+	} else if (!teredo_bubble_event(peer, now)) {
+		at_once = false;
+		limited = true;
+	} else {
+		teredo_bubble_count(peer, now);
+		if (!at_once) {
+			peer->answer = true;
+			teredo_peer_schedule(peer, TEREDO_ANSWER);
+		}
+	}
+	spin_unlock(&peer->lock);
+	if (limited)
+		teredo_tx_omit(peer->t, TEREDO_A_STATS_TX_BUBBLE_LIMITED,
+			       &peer->addr);
+	if (at_once)
+		teredo_answer_send(peer, cfg, q);
+}
+
+/**
  * teredo_bubble_reply - answer a bubble that the own server relayed (CL-RX-05)
  * @t: the device
  * @cfg: its configuration
  * @q: its qualification
  * @to: source of the bubble: a client, a relay, perhaps link-local
  * @origin: where the bubble came from, according to the server
+ * @tr: its trailers
  *
- * The caller has checked @origin (SEC-32). Softirq, RCU.
+ * A client has an entry from here on (CL-B-01), with the nonce of its bubble
+ * or none (X-SN-06); whoever is trusted is answered at the endpoint known
+ * (X-HP-08). The caller has checked @origin (SEC-32). Softirq, RCU.
  */
 void teredo_bubble_reply(struct teredo_dev *t, const struct teredo_config *cfg,
 			 const struct teredo_qual *q,
-			 const struct in6_addr *to, struct teredo_ep origin)
+			 const struct in6_addr *to, struct teredo_ep origin,
+			 const struct teredo_trailers *tr)
 {
+	struct teredo_peer *peer = NULL;
+	union teredo_path path = {};
+	bool known = false;
+	__be32 nonce = 0;
+
+	if (teredo_has_prefix(to, cfg->prefix)) {
+		peer = teredo_peer_find(t, to);
+		if (!peer)
+			peer = teredo_peer_make(t, cfg, to, true);
+		if (!peer)
+			teredo_tx_omit(t, TEREDO_A_STATS_PEER_LIMIT, to);
+	}
+	if (peer) {
+		if (tr->found & TEREDO_FOUND_NONCE)
+			nonce = tr->nonce;
+		spin_lock(&peer->lock);
+		WRITE_ONCE(peer->nonce_rcvd, nonce);
+		path = peer->path;
+		spin_unlock(&peer->lock);
+		known = teredo_peer_known(peer, path);
+		if (known)
+			origin = teredo_path_ep(path);
+	}
 	if (!teredo_reply_token(t, origin) ||
 	    !teredo_bucket_take(t, &t->bubble_bucket, cfg->bubble_rate)) {
 		teredo_tx_omit(t, TEREDO_A_STATS_TX_BUBBLE_LIMITED, to);
 		return;
 	}
-	teredo_bubble_send(t, &q->addr, to, origin,
+	teredo_bubble_send(t, &q->addr, to, origin, nonce, NULL,
 			   TEREDO_A_STATS_TX_BUBBLES_DIRECT);
+	if (known && path.flags & TEREDO_PEER_SEARCH)
+		teredo_peer_heard(peer, origin);
+	else if (peer && !known)
+		teredo_answer(peer, cfg, q,
+			      teredo_alternates_send(peer, cfg, q, tr));
 }

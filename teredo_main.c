@@ -256,6 +256,7 @@ static int teredo_open(struct net_device *dev)
 /* The reverse of teredo_open(); of a device that is down it does nothing */
 static void teredo_close(struct teredo_dev *t)
 {
+	teredo_local_down(t);
 	teredo_socks_close(t);
 	teredo_qual_down(t);
 	teredo_peers_stop(t);
@@ -374,6 +375,7 @@ static void teredo_setup(struct net_device *dev)
 	t->dev = dev;
 	INIT_LIST_HEAD(&t->siblings);
 	teredo_qual_init(t);
+	teredo_local_init(t);
 
 	dev->netdev_ops = &teredo_netdev_ops;
 	dev->ethtool_ops = &teredo_ethtool_ops;
@@ -490,6 +492,7 @@ static int teredo_changelink(struct net_device *dev, struct nlattr *tb[],
 		synchronize_net();	/* the last look-up by the old one */
 		teredo_peers_reroute(t);
 	}
+	teredo_local_update(t, false);
 	teredo_dev_notify(t);
 	return 0;
 }
@@ -562,14 +565,17 @@ static void teredo_quiet(struct net_device *dev)
 }
 
 /* The underlay's device went up, down or away */
-static void teredo_link_event(const struct net_device *link)
+static void teredo_link_event(const struct net_device *link, bool gone)
 {
 	struct teredo_dev *t;
 
 	list_for_each_entry(t, &teredo_devices, siblings) {
-		if (t->net && net_eq(t->net, dev_net(link)) &&
-		    rtnl_dereference(t->cfg)->link == link->ifindex)
+		if (!t->net || !net_eq(t->net, dev_net(link)))
+			continue;
+		if (rtnl_dereference(t->cfg)->link == link->ifindex)
 			teredo_carrier(t);
+		if (gone && t->group_link == link->ifindex)
+			teredo_local_down(t);
 	}
 }
 
@@ -582,7 +588,7 @@ static int teredo_netdev_event(struct notifier_block *nb, unsigned long event,
 	if (!teredo_dev_is(dev)) {
 		if (event == NETDEV_UP || event == NETDEV_DOWN ||
 		    event == NETDEV_UNREGISTER)
-			teredo_link_event(dev);
+			teredo_link_event(dev, event == NETDEV_UNREGISTER);
 		return NOTIFY_DONE;
 	}
 	switch (event) {

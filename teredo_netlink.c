@@ -539,6 +539,9 @@ static int teredo_nl_put_peer(struct sk_buff *skb,
 	if (path.state == TEREDO_PEER_TRUSTED &&
 	    nla_put_flag(skb, TEREDO_A_PEER_TRUSTED))
 		return -EMSGSIZE;
+	if (teredo_peer_is_local(peer) &&
+	    nla_put_flag(skb, TEREDO_A_PEER_LOCAL))
+		return -EMSGSIZE;
 	if (nla_put_u32(skb, TEREDO_A_PEER_STATE,
 			teredo_nl_peer_state(peer, path)) ||
 	    nla_put_u32(skb, TEREDO_A_PEER_QUEUED, queued) ||

@@ -19,6 +19,14 @@
 /* The longest wait in ticks; what is due later is put off again */
 #define TEREDO_WHEEL_MAX	(TEREDO_WHEEL_SIZE - 2)
 
+/*
+ * Of the places of a table those that strangers with one IPv4 address can have:
+ * ports and flags would give anyone as many Teredo addresses as he likes, all
+ * of which can be proved.
+ */
+#define TEREDO_SHARE_MIN	64
+#define TEREDO_SHARE(max)	max_t(u32, (max) / 4, TEREDO_SHARE_MIN)
+
 static struct kmem_cache *teredo_peer_cache;
 
 static const struct rhashtable_params teredo_peer_params = {
@@ -156,12 +164,25 @@ static void teredo_peer_free(struct rcu_head *rcu)
 			container_of(rcu, struct teredo_peer, rcu));
 }
 
+/* How many peers have a mapped IPv4 address with this hash; NULL: native */
+static u32 *teredo_peer_share(struct teredo_dev *t, union teredo_path path,
+			      const struct in6_addr *addr)
+{
+	__be32 mapped = teredo_mapped(addr).addr;
+
+	if (path.flags & TEREDO_PEER_NATIVE)
+		return NULL;
+	return &t->shares[jhash_1word((__force u32)mapped, t->hash_seed) %
+			  TEREDO_HASH_SIZE];
+}
+
 /* Take a peer out of everything: who marked it dead does so, once. RCU. */
 static void teredo_peer_unlink(struct teredo_peer *peer)
 {
 	struct teredo_dev *t = peer->t;
 	struct teredo_search *s;
 	struct dst_entry *dst;
+	u32 *share;
 
 	spin_lock_bh(&peer->lock);
 	s = peer->search;
@@ -175,6 +196,9 @@ static void teredo_peer_unlink(struct teredo_peer *peer)
 	list_del_init(&peer->lru);
 	hlist_del_init(&peer->wheel);
 	WRITE_ONCE(t->n_peers, t->n_peers - 1);
+	share = teredo_peer_share(t, teredo_path(peer), &peer->addr);
+	if (share)
+		WRITE_ONCE(*share, *share - 1);
 	spin_unlock_bh(&t->lock);
 
 	rhashtable_remove_fast(&t->peers, &peer->node, teredo_peer_params);
@@ -207,32 +231,57 @@ bool teredo_peer_remove(struct teredo_peer *peer)
 	return !dead;
 }
 
+/*
+ * How long may the peer stay, if nothing happens (CL-P-03)? A local one is
+ * remembered longer than one that is idle. 0 if its time is over.
+ */
+static u32 teredo_peer_rest(struct teredo_peer *peer, u32 now)
+{
+	u32 idle = min(now - READ_ONCE(peer->last_rx),
+		       now - READ_ONCE(peer->last_tx));
+	u32 wait = idle < TEREDO_IDLE ? TEREDO_IDLE - idle : 0;
+	u32 seen = now - peer->local_seen;
+
+	lockdep_assert_held(&peer->lock);
+	if (!peer->local.port)
+		return wait;
+	if (seen >= TEREDO_LOCAL) {
+		/* before its time comes round again in 32 bits */
+		WRITE_ONCE(peer->local.port, 0);
+		return wait;
+	}
+	return max_t(u32, wait, TEREDO_LOCAL - seen);
+}
+
 /* The deadline of a peer has come. RCU, BH disabled. */
 static void teredo_peer_deadline(struct teredo_peer *peer)
 {
+	bool gone = false, answer = false;
 	struct teredo_search *s;
 	u32 now = jiffies;
-	bool gone = false;
-	u32 idle;
+	u32 wait;
 
 	spin_lock(&peer->lock);
 	s = peer->search;
 	if (!s && !peer->dead) {
-		idle = min(now - READ_ONCE(peer->last_rx),
-			   now - READ_ONCE(peer->last_tx));
+		answer = peer->answer;
+		peer->answer = false;
+		wait = teredo_peer_rest(peer, now);
 		/* CL-P-03, RL-TX-08 */
-		gone = peer->path.state == TEREDO_PEER_FAILED ||
-		       idle >= TEREDO_IDLE;
+		gone = !answer && (peer->path.state == TEREDO_PEER_FAILED ||
+				   !wait);
 		if (gone)
 			peer->dead = true;
 		else
-			teredo_peer_schedule(peer, TEREDO_IDLE - idle);
+			teredo_peer_schedule(peer, wait);
 	}
 	spin_unlock(&peer->lock);
 	if (s)
 		teredo_search_timeout(peer);
 	else if (gone)
 		teredo_peer_unlink(peer);
+	else if (answer)
+		teredo_answer_timeout(peer);
 }
 
 static void teredo_wheel_work(struct work_struct *work)
@@ -362,7 +411,8 @@ static bool teredo_peer_room(struct teredo_dev *t, u32 max_peers)
  * @t: the device
  * @cfg: its configuration
  * @addr: address of the peer; the caller has checked it
- * @by_rx: a received packet is the cause: its rate is limited (CL-P-09)
+ * @by_rx: a received packet is the cause: its rate is limited (CL-P-09), and
+ *	   how many come from one IPv4 address
  *
  * RCU, BH disabled.
  *
@@ -374,8 +424,16 @@ struct teredo_peer *teredo_peer_make(struct teredo_dev *t,
 				     const struct in6_addr *addr, bool by_rx)
 {
 	struct teredo_peer *peer, *old;
+	union teredo_path path = {};
 	u32 now = jiffies;
+	u32 *share;
 
+	if (!teredo_has_prefix(addr, cfg->prefix))
+		path.flags = TEREDO_PEER_NATIVE;
+	share = teredo_peer_share(t, path, addr);
+	if (by_rx && share &&
+	    READ_ONCE(*share) >= TEREDO_SHARE(cfg->max_peers))
+		return NULL;
 	if (by_rx && !teredo_bucket_take(t, &t->peer_bucket, cfg->peer_rate))
 		return NULL;
 	if (!teredo_peer_room(t, cfg->max_peers))
@@ -386,8 +444,7 @@ struct teredo_peer *teredo_peer_make(struct teredo_dev *t,
 
 	peer->addr = *addr;
 	peer->t = t;
-	if (!teredo_has_prefix(addr, cfg->prefix))
-		peer->path.flags = TEREDO_PEER_NATIVE;
+	peer->path = path;
 	peer->last_rx = now - TEREDO_VALIDITY;
 	peer->last_tx = now - TEREDO_VALIDITY;
 	spin_lock_init(&peer->lock);
@@ -401,6 +458,8 @@ struct teredo_peer *teredo_peer_make(struct teredo_dev *t,
 	if (!old) {
 		list_add_tail(&peer->lru, &t->untrusted);
 		WRITE_ONCE(t->n_peers, t->n_peers + 1);
+		if (share)
+			WRITE_ONCE(*share, *share + 1);
 		teredo_wheel_add(t, peer, TEREDO_IDLE);
 	}
 	spin_unlock_bh(&t->lock);
@@ -506,7 +565,10 @@ int teredo_peers_start(struct teredo_dev *t)
 				     GFP_KERNEL_ACCOUNT);
 	t->replies = kvcalloc(TEREDO_HASH_SIZE, sizeof(*t->replies),
 			      GFP_KERNEL_ACCOUNT);
-	if (!t->wheel || !t->wheel_busy || !t->server_buckets || !t->replies) {
+	t->shares = kvcalloc(TEREDO_HASH_SIZE, sizeof(*t->shares),
+			     GFP_KERNEL_ACCOUNT);
+	if (!t->wheel || !t->wheel_busy || !t->server_buckets || !t->replies ||
+	    !t->shares) {
 		teredo_peers_stop(t);
 		return -ENOMEM;
 	}
@@ -529,10 +591,12 @@ void teredo_peers_stop(struct teredo_dev *t)
 	bitmap_free(t->wheel_busy);
 	kvfree(t->server_buckets);
 	kvfree(t->replies);
+	kvfree(t->shares);
 	t->wheel = NULL;
 	t->wheel_busy = NULL;
 	t->server_buckets = NULL;
 	t->replies = NULL;
+	t->shares = NULL;
 }
 
 /**

@@ -38,6 +38,7 @@
 #endif
 
 #define TEREDO_UDP_PORT		3544		/* C-03 */
+#define TEREDO_GROUP		0xe00000fd	/* C-06, host order */
 #define TEREDO_PREFIX		0x20010000	/* C-01, host order */
 #define TEREDO_MIN_MTU		1280		/* C-24 */
 #define TEREDO_MAX_MTU		65467		/* 65507 less the IPv6 header */
@@ -320,6 +321,119 @@ teredo_parse_headers(struct teredo_parsed *p, const __u8 *data,
 		return TEREDO_PARSE_LENGTH;
 	p->ip6 = off;
 	return TEREDO_PARSE_OK;
+}
+
+#define TEREDO_TRAILERS_MAX	32	/* more are taken for malformed */
+#define TEREDO_ALTERNATES_MAX	4	/* C-29 */
+
+/* struct teredo_alternate - an entry of an Alternate Address trailer (T-04) */
+struct teredo_alternate {
+	__be32	addr;
+	__be16	port;
+} __packed;
+
+/* teredo_trailers.found */
+#define TEREDO_FOUND_NONCE	0x01	/* @nonce */
+#define TEREDO_FOUND_ALTERNATE	0x02	/* @alternates, well-formed */
+#define TEREDO_FOUND_BAD	0x04	/* malformed alternates, X-HP-05 */
+
+/**
+ * struct teredo_trailers - what follows an IPv6 packet, as far as it is known
+ * @found: which of the fields below are valid, TEREDO_FOUND_...
+ * @n_alternates: entries of @alternates
+ * @nonce: of the Nonce trailer
+ * @alternates: of the Alternate Address trailer, where it is in the packet
+ */
+struct teredo_trailers {
+	__u8	found;
+	__u8	n_alternates;
+	__be32	nonce;
+	const struct teredo_alternate *alternates;
+};
+
+/* Entries of an Alternate Address trailer, 0 if it is malformed (T-04) */
+static inline unsigned int teredo_alternates(const __u8 *value,
+					     unsigned int len)
+{
+	const struct teredo_alternate *a = (const void *)(value + 2);
+	unsigned int i, n;
+
+	if (len < 2 || (len - 2) % sizeof(*a))
+		return 0;
+	n = (len - 2) / sizeof(*a);
+	if (n > TEREDO_ALTERNATES_MAX)
+		return 0;
+	for (i = 0; i < n; i++)
+		/* whether it is a loopback or broadcast address is not ours
+		 * to say: it is well-formed, and not sent to
+		 */
+		if (!a[i].port || be32_to_cpu(a[i].addr) < 0x01000000 ||
+		    be32_to_cpu(a[i].addr) >= 0xe0000000)
+			return 0;
+	return n;
+}
+
+/**
+ * teredo_parse_trailers - walk the trailers of an IPv6 packet (RFC 6081
+ *			   section 4)
+ * @tr: result; its @alternates point into @data
+ * @data: what follows the packet
+ * @len: octets of that
+ *
+ * In the order of the packet, up to the first malformed one (T-02, T-07); of
+ * two of a kind the first counts (X-TR-05). Unknown types are skipped (T-01),
+ * and so are those that no extension of ours uses (X-TR-03, T-06).
+ *
+ * Return: false if a trailer demands that the packet be dropped (T-01).
+ */
+static inline bool teredo_parse_trailers(struct teredo_trailers *tr,
+					 const __u8 *data, unsigned int len)
+{
+	unsigned int n, value;
+	__u8 type;
+
+	tr->found = 0;
+	for (n = 0; n < TEREDO_TRAILERS_MAX && len >= 2; n++) {
+		type = data[0];
+		value = data[1];
+		if (len < 2 + value)
+			return true;
+		if ((type & 0xc0) == 0x40)
+			return false;
+		data += 2;
+		switch (type) {
+		case TEREDO_TRAILER_NONCE:
+			if (value != sizeof(tr->nonce))
+				return true;
+			if (tr->found & TEREDO_FOUND_NONCE)
+				break;
+			memcpy(&tr->nonce, data, sizeof(tr->nonce));
+			tr->found |= TEREDO_FOUND_NONCE;
+			break;
+		case TEREDO_TRAILER_ALTERNATE:
+			if (tr->found & TEREDO_FOUND_ALTERNATE)
+				break;
+			tr->n_alternates = teredo_alternates(data, value);
+			if (!tr->n_alternates) {
+				tr->found |= TEREDO_FOUND_BAD;
+				return true;
+			}
+			tr->alternates = (const void *)(data + 2);
+			tr->found |= TEREDO_FOUND_ALTERNATE;
+			break;
+		case TEREDO_TRAILER_DISCOVERY:		/* T-05 */
+			if (value != 4)
+				return true;
+			break;
+		case TEREDO_TRAILER_RANDOM_PORT:
+			if (value != 2)
+				return true;
+			break;
+		}
+		data += value;
+		len -= 2 + value;
+	}
+	return true;
 }
 
 /* Authentication with the longest fields, origin, IPv6 header (C-25) */

@@ -47,12 +47,11 @@ void teredo_servers(const struct teredo_dev *t, const struct teredo_qual *q,
 		*secondary = htonl(ntohl(*primary) + 1);
 }
 
-/* Outer source address of the client: of the route to the server (TUN-18) */
-static int teredo_qual_local(struct teredo_dev *t, __be32 server,
-			     __be32 *local)
+/* Outer source address and device: of the route to the server (TUN-18) */
+static int teredo_qual_local(struct teredo_dev *t, struct teredo_qual *q)
 {
 	struct teredo_ep to = {
-		.addr = server,
+		.addr = q->server,
 		.port = htons(TEREDO_UDP_PORT),
 	};
 	const struct teredo_config *cfg;
@@ -63,15 +62,17 @@ static int teredo_qual_local(struct teredo_dev *t, __be32 server,
 	rcu_read_lock_bh();
 	cfg = rcu_dereference_bh(t->cfg);
 	sk = rcu_dereference_bh(t->sk);
-	*local = cfg->local;
+	q->local = cfg->local;
 	if (!sk) {
 		err = -ENETDOWN;
 	} else {
-		rt = teredo_route(t, cfg, sk, to, local);
-		if (IS_ERR(rt))
+		rt = teredo_route(t, cfg, sk, to, &q->local);
+		if (IS_ERR(rt)) {
 			err = PTR_ERR(rt);
-		else
+		} else {
+			q->link = rt->dst.dev->ifindex;
 			ip_rt_put(rt);
+		}
 	}
 	rcu_read_unlock_bh();
 	return err;
@@ -143,7 +144,7 @@ static struct teredo_qual *teredo_qual_parse(struct teredo_dev *t,
 				    "flags may only have the bits 0x3cff");
 		goto err_free;
 	}
-	err = teredo_qual_local(t, q->server, &q->local);
+	err = teredo_qual_local(t, q);
 	if (err) {
 		NL_SET_ERR_MSG_ATTR(extack, attrs[TEREDO_A_DEV_SERVER],
 				    "no route to the server");
@@ -159,7 +160,8 @@ err_free:
 /*
  * Publish a new qualification or none. The peers know us by the address: a new
  * one starts with none (CL-P-06). With @expired only if the lifetime has ended
- * (C-35); returns false if it has not, since the helper was quicker.
+ * (C-35): not if the helper was quicker. Returns whether the address is another
+ * one.
  */
 static bool teredo_qual_replace(struct teredo_dev *t, struct teredo_qual *q,
 				u32 state, bool expired)
@@ -194,11 +196,11 @@ static bool teredo_qual_replace(struct teredo_dev *t, struct teredo_qual *q,
 
 	if (old)
 		kfree_rcu(old, rcu);
-	if (!same && (old || q)) {
-		/* nobody makes a peer for the old address from here on */
-		synchronize_net();
-		teredo_peers_shrink(t, 0);
-	}
+	if (same || (!old && !q))
+		return false;
+	/* nobody makes a peer for the old address from here on */
+	synchronize_net();
+	teredo_peers_shrink(t, 0);
 	return true;
 }
 
@@ -228,6 +230,7 @@ int teredo_qual_set(struct teredo_dev *t, struct nlattr *attrs[],
 {
 	const struct teredo_config *cfg = rtnl_dereference(t->cfg);
 	struct teredo_qual *q = NULL;
+	bool anew;
 	u32 state;
 
 	if (cfg->mode != TEREDO_MODE_CLIENT) {
@@ -266,12 +269,13 @@ int teredo_qual_set(struct teredo_dev *t, struct nlattr *attrs[],
 	spin_unlock_bh(&t->qual_lock);
 
 	/* the work after the state: a work that ran before finds it valid */
-	teredo_qual_replace(t, q, state, false);
+	anew = teredo_qual_replace(t, q, state, false);
 	if (q)
 		mod_delayed_work(teredo_wq, &t->qual_work,
 				 q->expires - jiffies);
 	else
 		cancel_delayed_work(&t->qual_work);
+	teredo_local_update(t, anew);
 	teredo_dev_notify(t);
 	return 0;
 }

@@ -21,8 +21,6 @@
 
 #include "teredo.h"
 
-#define TEREDO_TRAILERS_MAX	32	/* more are taken for malformed */
-
 /**
  * teredo_gro_receive - merge plain IPv6 packets in the socket (COM-07)
  * @sk: our socket
@@ -130,41 +128,32 @@ static struct ipv6hdr *teredo_rcv_ip6(const struct sk_buff *skb,
 	return (struct ipv6hdr *)(skb->data + hlen);
 }
 
-/* Does one of the trailers ask for a drop (T-01, T-02)? */
-static bool teredo_trailers_refuse(const struct sk_buff *skb, unsigned int off)
-{
-	u8 buf[2];
-	const u8 *tlv;
-	int n;
-
-	for (n = 0; n < TEREDO_TRAILERS_MAX; n++) {
-		tlv = skb_header_pointer(skb, off, sizeof(buf), buf);
-		if (!tlv || off + sizeof(buf) + tlv[1] > skb->len)
-			return false;
-		if ((tlv[0] & 0xc0) == 0x40)
-			return true;
-		off += sizeof(buf) + tlv[1];
-	}
-	return false;
-}
-
 /*
- * Cut off what follows the IPv6 packet (COM-02). A merged packet has nothing
- * there, and its length may be more than its header can say.
+ * Cut off what follows the IPv6 packet (COM-02, X-TR-01); a client asks for
+ * the trailers in it (X-TR-02), whose octets stay where they are. A merged
+ * packet has nothing there, and its length may be more than its header can
+ * say.
  */
 static unsigned int teredo_rcv_trim(struct sk_buff *skb, unsigned int hlen,
-				    bool client)
+				    struct teredo_trailers *tr)
 {
 	unsigned int end;
 
+	if (tr)
+		tr->found = 0;
 	if (skb_is_gso(skb))
 		return 0;
 	end = hlen + sizeof(struct ipv6hdr) +
 	      ntohs(teredo_rcv_ip6(skb, hlen)->payload_len);
 	if (likely(end == skb->len))
 		return 0;
-	if (client && teredo_trailers_refuse(skb, end))
-		return TEREDO_A_STATS_RX_TRAILER;
+	if (tr) {
+		if (!pskb_may_pull(skb, skb->len))
+			return TEREDO_A_STATS_RX_NO_MEMORY;
+		if (!teredo_parse_trailers(tr, skb->data + end,
+					   skb->len - end))
+			return TEREDO_A_STATS_RX_TRAILER;
+	}
 	if (pskb_trim_rcsum(skb, end))
 		return TEREDO_A_STATS_RX_NO_MEMORY;
 	return 0;
@@ -366,7 +355,7 @@ static void teredo_rcv_relay(struct teredo_dev *t,
 	stat = TEREDO_A_STATS_RX_HEADER;		/* RL-RX-01 */
 	if (unlikely(p->ip6))
 		goto drop;
-	stat = teredo_rcv_trim(skb, hlen, false);
+	stat = teredo_rcv_trim(skb, hlen, NULL);
 	if (unlikely(stat))
 		goto drop;
 
@@ -440,7 +429,8 @@ static void teredo_rcv_relayed(struct teredo_dev *t,
 			       const struct teredo_config *cfg,
 			       const struct teredo_qual *q, struct net *net,
 			       struct sk_buff *skb,
-			       const struct teredo_parsed *p)
+			       const struct teredo_parsed *p,
+			       const struct teredo_trailers *tr)
 {
 	unsigned int hlen = sizeof(struct udphdr) + p->ip6;
 	const struct ipv6hdr *ip6 = teredo_rcv_ip6(skb, hlen);
@@ -466,10 +456,13 @@ static void teredo_rcv_relayed(struct teredo_dev *t,
 		goto drop;
 
 	if (teredo_is_bubble(ip6)) {
+		stat = TEREDO_A_STATS_RX_ALT_INVALID;	/* X-HP-05 */
+		if (tr->found & TEREDO_FOUND_BAD)
+			goto drop;
 		stat = teredo_ipv4_sendable(cfg, net, origin.addr);
 		if (stat)
 			goto drop;
-		teredo_bubble_reply(t, cfg, q, &ip6->saddr, origin);
+		teredo_bubble_reply(t, cfg, q, &ip6->saddr, origin, tr);
 		teredo_rcv_bubble(t, skb);
 		return;
 	}
@@ -516,6 +509,33 @@ static void teredo_rcv_unproven(struct teredo_dev *t,
 		teredo_test_held(t, cfg, peer, skb, from);
 }
 
+/*
+ * A Teredo source that is not where its address says. It may be known there
+ * by local discovery (CL-RX-13), or its bubble proves itself by the nonce
+ * (CL-RX-14, X-SN-07). Data proves nothing (X-SN-10).
+ *
+ * Returns 0, or the counter of the refusal (CL-RX-15, SEC-62).
+ */
+static unsigned int teredo_rcv_elsewhere(struct teredo_peer *peer,
+					 const struct ipv6hdr *ip6,
+					 const struct teredo_trailers *tr,
+					 struct teredo_ep from)
+{
+	if (peer && teredo_local_is_at(peer, from))
+		return 0;
+	if (!teredo_is_bubble(ip6) || !(tr->found & TEREDO_FOUND_NONCE))
+		return TEREDO_A_STATS_RX_BAD_MAPPING;
+	if (!from.port || !peer || !teredo_nonce_proves(peer, tr->nonce))
+		return TEREDO_A_STATS_RX_BAD_NONCE;
+	return 0;
+}
+
+static bool teredo_is_discovery(const struct ipv6hdr *ip6)
+{
+	return teredo_is_bubble(ip6) &&
+	       ipv6_addr_equal(&ip6->daddr, &in6addr_linklocal_allnodes);
+}
+
 /* Client, CL-RX. Consumes @skb. */
 static void teredo_rcv_client(struct teredo_dev *t,
 			      const struct teredo_config *cfg, struct sock *sk,
@@ -524,6 +544,7 @@ static void teredo_rcv_client(struct teredo_dev *t,
 {
 	const struct teredo_qual *q = rcu_dereference(t->qual);
 	unsigned int hlen = sizeof(struct udphdr) + p->ip6;
+	struct teredo_trailers tr;
 	__be32 primary, secondary;
 	bool from_primary;
 	const struct ipv6hdr *ip6;
@@ -561,14 +582,18 @@ static void teredo_rcv_client(struct teredo_dev *t,
 	stat = TEREDO_A_STATS_RX_ORIGIN;		/* SEC-06 */
 	if (unlikely(p->origin >= 0 && !from_server))
 		goto drop;
-	stat = teredo_rcv_trim(skb, hlen, true);
+	stat = teredo_rcv_trim(skb, hlen, &tr);
 	if (unlikely(stat))
 		goto drop;
 
 	ip6 = teredo_rcv_ip6(skb, hlen);
 	stat = TEREDO_A_STATS_RX_MARTIAN6;
-	if (unlikely(teredo_rcv_martian(ip6)))
-		goto drop;
+	if (unlikely(teredo_rcv_martian(ip6))) {
+		if (!teredo_is_discovery(ip6))
+			goto drop;
+		teredo_local_rcv(t, cfg, q, skb, hlen);	/* CL-RX-12 */
+		return;
+	}
 	stat = TEREDO_A_STATS_RX_NOT_MINE;		/* CL-RX-02 */
 	if (unlikely(!ipv6_addr_equal(&ip6->daddr, &q->addr)))
 		goto drop;
@@ -578,7 +603,7 @@ static void teredo_rcv_client(struct teredo_dev *t,
 		goto drop;
 	if (unlikely(p->origin >= 0 ||
 		     (from_primary && teredo_is_bubble(ip6)))) {
-		teredo_rcv_relayed(t, cfg, q, sock_net(sk), skb, p);
+		teredo_rcv_relayed(t, cfg, q, sock_net(sk), skb, p, &tr);
 		return;
 	}
 	if (unlikely(!teredo_addr6_plain(&ip6->saddr))) {
@@ -603,10 +628,11 @@ static void teredo_rcv_client(struct teredo_dev *t,
 		teredo_rcv_unproven(t, cfg, q, peer, skb, hlen, from);
 		return;
 	}
-	stat = TEREDO_A_STATS_RX_BAD_MAPPING;		/* CL-RX-15 */
-	if (!teredo_ep_equal(teredo_mapped(&ip6->saddr), from))
-		goto drop;
-	if (!peer) {					/* CL-RX-10 */
+	if (!teredo_ep_equal(teredo_mapped(&ip6->saddr), from)) {
+		stat = teredo_rcv_elsewhere(peer, ip6, &tr, from);
+		if (stat)
+			goto drop;
+	} else if (!peer) {				/* CL-RX-10 */
 		peer = teredo_rcv_new_peer(t, cfg, sock_net(sk), &ip6->saddr,
 					   &stat);
 		if (!peer)
@@ -629,6 +655,55 @@ drop:
 	teredo_drop(t, skb, stat);
 }
 
+/* Whom a datagram is for, and where its parts are; NULL if it was consumed */
+static struct teredo_dev *teredo_rcv_begin(struct sock *sk,
+					   struct sk_buff *skb,
+					   struct teredo_parsed *p)
+{
+	struct teredo_dev *t = rcu_dereference_sk_user_data(sk);
+	unsigned int stat;
+
+	if (unlikely(!t)) {
+		kfree_skb_reason(skb, SKB_DROP_REASON_NO_SOCKET);
+		return NULL;
+	}
+	if (unlikely(!netif_running(t->dev))) {
+		teredo_drop(t, skb, TEREDO_A_STATS_RX_DOWN);
+		return NULL;
+	}
+	stat = teredo_rcv_parse(skb, p);
+	if (unlikely(stat)) {
+		teredo_drop(t, skb, stat);
+		return NULL;
+	}
+	return t;
+}
+
+/**
+ * teredo_group_rcv - a datagram for the discovery group (CL-L-01)
+ * @sk: the socket that has joined it
+ * @skb: the datagram, its data at the UDP header; checksum verified; consumed
+ *
+ * Nothing but a discovery bubble is taken here. Softirq, RCU.
+ *
+ * Return: 0
+ */
+int teredo_group_rcv(struct sock *sk, struct sk_buff *skb)
+{
+	struct teredo_parsed p;
+	struct teredo_dev *t;
+
+	t = teredo_rcv_begin(sk, skb, &p);
+	if (!t)
+		return 0;
+	if (teredo_is_discovery(teredo_rcv_ip6(skb, sizeof(struct udphdr) +
+						    p.ip6)))
+		teredo_rcv_client(t, rcu_dereference(t->cfg), sk, skb, &p);
+	else
+		teredo_drop(t, skb, TEREDO_A_STATS_RX_NOT_MINE);
+	return 0;
+}
+
 /**
  * teredo_encap_rcv - a datagram for one of our sockets
  * @sk: the socket
@@ -640,24 +715,13 @@ drop:
  */
 int teredo_encap_rcv(struct sock *sk, struct sk_buff *skb)
 {
-	struct teredo_dev *t = rcu_dereference_sk_user_data(sk);
 	const struct teredo_config *cfg;
 	struct teredo_parsed p;
-	unsigned int stat;
+	struct teredo_dev *t;
 
-	if (unlikely(!t)) {
-		kfree_skb_reason(skb, SKB_DROP_REASON_NO_SOCKET);
+	t = teredo_rcv_begin(sk, skb, &p);
+	if (unlikely(!t))
 		return 0;
-	}
-	if (unlikely(!netif_running(t->dev))) {
-		teredo_drop(t, skb, TEREDO_A_STATS_RX_DOWN);
-		return 0;
-	}
-	stat = teredo_rcv_parse(skb, &p);
-	if (unlikely(stat)) {
-		teredo_drop(t, skb, stat);
-		return 0;
-	}
 	cfg = rcu_dereference(t->cfg);
 	if (cfg->mode == TEREDO_MODE_CLIENT)
 		teredo_rcv_client(t, cfg, sk, skb, &p);

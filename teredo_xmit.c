@@ -4,7 +4,7 @@
  *
  * The steps in their order: may this packet be sent from here, which peer is
  * it for, how is that reached, encapsulate. teredo_xmit() at the end strings
- * them together. A peer without a path continues in teredo_bubble.c.
+ * them together. A peer without a path continues in teredo_search.c.
  */
 #include <linux/ipv6.h>
 #include <net/inet_ecn.h>
@@ -233,24 +233,14 @@ drop:
 	return NULL;
 }
 
-/**
- * teredo_route - route to an endpoint
- * @t: the device
- * @cfg: its configuration
- * @sk: socket that the datagram leaves from
- * @to: endpoint
- * @saddr: in: wanted source address or 0; out: source address
- *
- * RCU, BH disabled.
- *
- * Return: a route with a reference, or an error pointer.
- */
-struct rtable *teredo_route(const struct teredo_dev *t,
-			    const struct teredo_config *cfg, struct sock *sk,
-			    struct teredo_ep to, __be32 *saddr)
+/* As teredo_route() below, by a given device unless @link is 0 */
+static struct rtable *teredo_route_link(const struct teredo_dev *t,
+					const struct teredo_config *cfg,
+					struct sock *sk, struct teredo_ep to,
+					__be32 *saddr, int link)
 {
 	struct flowi4 fl4 = {
-		.flowi4_oif = cfg->link,
+		.flowi4_oif = link,
 		.flowi4_mark = cfg->fwmark,
 		.flowi4_proto = IPPROTO_UDP,
 		.daddr = to.addr,
@@ -269,6 +259,25 @@ struct rtable *teredo_route(const struct teredo_dev *t,
 	}
 	*saddr = fl4.saddr;
 	return rt;
+}
+
+/**
+ * teredo_route - route to an endpoint
+ * @t: the device
+ * @cfg: its configuration
+ * @sk: socket that the datagram leaves from
+ * @to: endpoint
+ * @saddr: in: wanted source address or 0; out: source address
+ *
+ * RCU, BH disabled.
+ *
+ * Return: a route with a reference, or an error pointer.
+ */
+struct rtable *teredo_route(const struct teredo_dev *t,
+			    const struct teredo_config *cfg, struct sock *sk,
+			    struct teredo_ep to, __be32 *saddr)
+{
+	return teredo_route_link(t, cfg, sk, to, saddr, cfg->link);
 }
 
 /* Outer source address: configured, or fixed at qualification (TUN-18) */
@@ -342,11 +351,13 @@ static bool teredo_csum_pending(const struct sk_buff *skb)
 
 /*
  * Encapsulate and send. @skb->data is the UDP payload, its network header the
- * IPv6 packet in it; @rt stays the caller's. Consumes @skb. RCU, BH disabled.
+ * IPv6 packet in it; @rt stays the caller's; @ttl 0 is the route's. Consumes
+ * @skb. RCU, BH disabled.
  */
 static int teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 			 struct sock *sk, struct sk_buff *skb,
-			 struct rtable *rt, __be32 saddr, struct teredo_ep to)
+			 struct rtable *rt, __be32 saddr, struct teredo_ep to,
+			 u8 ttl)
 {
 	struct net *net = sock_net(sk);
 	unsigned int len = skb->len;
@@ -400,7 +411,7 @@ static int teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 	iph->ihl = sizeof(*iph) >> 2;
 	iph->tos = tos;
 	iph->frag_off = df;			/* E-09, TUN-01 */
-	iph->ttl = cfg->ttl ?: ip4_dst_hoplimit(&rt->dst);	/* TUN-04 */
+	iph->ttl = ttl ?: ip4_dst_hoplimit(&rt->dst);	/* TUN-04 */
 	iph->protocol = IPPROTO_UDP;
 	iph->saddr = saddr;
 	iph->daddr = to.addr;
@@ -456,7 +467,7 @@ void teredo_peer_send(struct teredo_peer *peer, struct sk_buff *skb)
 	WRITE_ONCE(peer->tx_packets, peer->tx_packets + 1);
 	if (unlikely(!peer->ever_tx))
 		peer->ever_tx = true;
-	teredo_output(t, cfg, sk, skb, rt, saddr, to);
+	teredo_output(t, cfg, sk, skb, rt, saddr, to, cfg->ttl);
 }
 
 /**
@@ -483,7 +494,7 @@ int teredo_send_from(struct teredo_dev *t, struct sock *sk, __be32 saddr,
 		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_ROUTE);
 		return PTR_ERR(rt);
 	}
-	err = teredo_output(t, cfg, sk, skb, rt, saddr, to);
+	err = teredo_output(t, cfg, sk, skb, rt, saddr, to, cfg->ttl);
 	ip_rt_put(rt);
 	return err;
 }
@@ -508,6 +519,41 @@ int teredo_send(struct teredo_dev *t, struct sk_buff *skb, struct teredo_ep to)
 		return -ENETDOWN;
 	}
 	return teredo_send_from(t, sk, teredo_saddr(t, cfg), skb, to);
+}
+
+/**
+ * teredo_send_group - send a packet of our own to a multicast group
+ * @t: a client
+ * @skb: as for teredo_send_from()
+ * @to: the group
+ * @link: ifindex of the device that it leaves on
+ *
+ * From the service port with TTL 1 (C-06). It does not come back: tunnel
+ * sockets do not loop multicast (CL-L-03). RCU, BH disabled.
+ *
+ * Return: 0, or a negative errno: the packet did not leave.
+ */
+int teredo_send_group(struct teredo_dev *t, struct sk_buff *skb,
+		      struct teredo_ep to, int link)
+{
+	const struct teredo_config *cfg = rcu_dereference(t->cfg);
+	struct sock *sk = rcu_dereference(t->sk);
+	__be32 saddr = teredo_saddr(t, cfg);
+	struct rtable *rt;
+	int err;
+
+	if (!sk) {
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_DOWN);
+		return -ENETDOWN;
+	}
+	rt = teredo_route_link(t, cfg, sk, to, &saddr, link);
+	if (IS_ERR(rt)) {
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_ROUTE);
+		return PTR_ERR(rt);
+	}
+	err = teredo_output(t, cfg, sk, skb, rt, saddr, to, 1);
+	ip_rt_put(rt);
+	return err;
 }
 
 /**

@@ -42,6 +42,10 @@ static inline void teredo_err_rcv(struct sock *sk, struct sk_buff *skb,
 #define teredo_err_rcv(...)	teredo_err_rcv_info(__VA_ARGS__)
 #endif
 
+#ifndef HAVE_SOCKADDR_UNSIZED			/* 6.19 */
+#define sockaddr_unsized	sockaddr
+#endif
+
 #ifndef HAVE_RANDOM_U16				/* 6.1 */
 #define get_random_u16()	((u16)get_random_u32())
 #endif

@@ -60,6 +60,13 @@ class Control:
                 int.from_bytes(get("RX_PACKETS"), sys.byteorder))
         return found
 
+    def neighbours(self):
+        """Addresses of the peers that local discovery knows"""
+        return {text6(peer[UAPI["TEREDO_A_PEER_ADDRESS"]])
+                for peer in self.family.dump(UAPI["TEREDO_CMD_PEER_GET"], [
+                    attr("PEER_IFINDEX", self.index)])
+                if UAPI["TEREDO_A_PEER_LOCAL"] in peer}
+
     @staticmethod
     def state(octets, start="TEREDO_PEER_STATE_"):
         number = int.from_bytes(octets, sys.byteorder)

@@ -116,6 +116,22 @@ topo_behind()
 	ip -n "$1" route add default via "$3.1"
 }
 
+# topo_pin NAT ADDRESS:PORT HOST:PORT: what the host says to the server comes
+# from that mapping, which stays open: so a client can be qualified by hand
+topo_pin()
+{
+	ip netns exec "$1" nft -f - <<-END
+	table ip pin-${2#*:} {
+	chain out { type nat hook postrouting priority srcnat - 1
+	oifname wan ip daddr $SERVER4 ip saddr ${3%:*} meta l4proto udp snat to $2
+	}
+	chain in { type nat hook prerouting priority dstnat - 1
+	iifname wan ip saddr $SERVER4 udp dport ${2#*:} dnat to $3
+	}
+	}
+	END
+}
+
 # topo_meet NAMESPACE ADDRESS...: has the link layer learn these neighbours, so
 # that no packet waits for that and is overtaken
 topo_meet()

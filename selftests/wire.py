@@ -214,6 +214,18 @@ def nonce_trailer(nonce):
     return trailer(TRAILER_NONCE, nonce)
 
 
+# in what is expected: whatever the nonce is, it is not 0
+ANY_NONCE = nonce_trailer(bytes(4))
+
+
+def blank_nonce(payload, wanted):
+    """The payload, its nonce blanked where any is wanted."""
+    if wanted[40:46] == ANY_NONCE and payload[40:42] == ANY_NONCE[:2] and \
+       payload[42:46] != bytes(4):
+        return payload[:42] + bytes(4) + payload[46:]
+    return payload
+
+
 def alternate_trailer(*endpoints):
     return trailer(TRAILER_ALTERNATE, bytes(2) + b"".join(
         ip4(address) + struct.pack("!H", port)

@@ -3,8 +3,8 @@
 of peers (CL-P)"""
 
 import wire
-from wire import (CLIENT, CLIENT_ADDRESS, OTHER_SERVER, PORT, PRIMARY, bubble,
-                  echo, nonce_trailer, origin, teredo, udp6)
+from wire import (ANY_NONCE, CLIENT, CLIENT_ADDRESS, OTHER_SERVER, PORT,
+                  PRIMARY, bubble, echo, nonce_trailer, origin, teredo, udp6)
 
 from .lab import FAR, FAR_RELAY, ME, MY_SERVER
 from .rows import client
@@ -22,9 +22,9 @@ def from_peer(lab, text=b"data", src=CLIENT_ADDRESS):
 
 
 def pair(lab, address=CLIENT_ADDRESS, endpoint=CLIENT, server=PEER_SERVER):
-    """A direct and an indirect bubble"""
+    """A direct and an indirect bubble, the latter with a nonce"""
     packet = bubble(lab.own, address)
-    return [(endpoint, packet), (server, packet)]
+    return [(endpoint, packet), (server, packet + ANY_NONCE)]
 
 
 def at(seconds, datagrams):

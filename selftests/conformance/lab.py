@@ -10,6 +10,7 @@ that the host sends, to whatever address, and answers to none of it.
 """
 
 import contextlib
+import json
 import os
 import select
 import signal
@@ -226,6 +227,14 @@ class Lab:
             route replace 2620:2::/32 via fe80::1 dev teredo0
             """)
 
+    def near(self, address):
+        """A neighbour of the host, as it were: the other end of the link"""
+        link = json.loads(subprocess.run(
+            ["ip", "-j", "-n", self.inet, "link", "show", "eth0"], check=True,
+            capture_output=True).stdout)
+        self.ip("neigh", "replace", address, "lladdr", link[0]["address"],
+                "dev", "eth0")
+
     # in
 
     def send(self, payload, src=wire.CLIENT, dst=None, **fields):
@@ -315,9 +324,14 @@ class Lab:
 
     def compare(self, sent, wanted):
         """Exactly these datagrams, in order: (to, payload), with time
-        (to, payload, seconds) and the grace of a timer"""
-        got = [(d.src, d.dst, d.payload.hex(), d.dont_fragment,
-                d.right and bool(d.check)) for d in sent]
+        (to, payload, seconds) and the grace of a timer. A payload may have
+        wire.ANY_NONCE for a trailer."""
+        payloads = [d.payload for d in sent]
+        for number, item in enumerate(wanted[:len(sent)]):
+            payloads[number] = wire.blank_nonce(payloads[number], item[1])
+        got = [(d.src, d.dst, payload.hex(), d.dont_fragment,
+                d.right and bool(d.check))
+               for d, payload in zip(sent, payloads)]
         self.equal(got, [(self.here, item[0], item[1].hex(), False, True)
                          for item in wanted], "datagrams sent")
         if len(sent) != len(wanted):
