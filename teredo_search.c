@@ -370,7 +370,7 @@ void teredo_search_timeout(struct teredo_peer *peer)
 	if (s) {
 		known = !(path.flags & TEREDO_PEER_NATIVE) &&
 			teredo_peer_known(peer, path);
-		if (s->tries >= TEREDO_TRIES && peer->local.port) {
+		if (s->tries >= TEREDO_TRIES && teredo_peer_is_local(peer)) {
 			/* CL-TX-12: the bubbles of CL-TX-15 are others */
 			WRITE_ONCE(peer->local.port, 0);
 			peer->bubbles = 0;
