@@ -242,10 +242,16 @@ static int teredo_key_reconfirm(struct teredo_key *key, struct genl_info *info)
 	const struct nlattr *algorithm = info->attrs[TEREDO_A_KEY_ALGORITHM];
 	const struct nlattr *confirm = info->attrs[TEREDO_A_KEY_CONFIRM];
 
-	if (!key || !confirm) {
+	if (!confirm) {
 		NL_SET_ERR_ATTR_MISS(info->extack, NULL, TEREDO_A_KEY_SECRET);
 		GENL_SET_ERR_MSG(info, "secret is missing");
 		return -EINVAL;
+	}
+	if (!key) {
+		NL_SET_ERR_MSG_ATTR(info->extack,
+				    info->attrs[TEREDO_A_KEY_IDENTIFIER],
+				    "no such identifier, a new one needs a secret");
+		return -ENOENT;
 	}
 	if (algorithm) {
 		NL_SET_ERR_MSG_ATTR(info->extack, algorithm,

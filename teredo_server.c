@@ -8,7 +8,8 @@
  * strings them together.
  *
  * Nothing is remembered of a client: a packet changes counters and token
- * buckets, whose number is fixed (SV-02).
+ * buckets, whose number is fixed (SV-02). All belongs to the device, so that
+ * servers beside each other share nothing (SV-41).
  */
 #include <crypto/utils.h>
 #include <linux/icmpv6.h>
@@ -72,8 +73,9 @@ static bool teredo_request_is_rs(const struct teredo_request *rq)
 }
 
 /*
- * Bubble or ICMPv6 (SV-05), with no header in front that does not belong there
- * (SEC-05, SEC-06)? Here as in what follows: 0, or the counter of the refusal.
+ * Bubble or ICMPv6 (SV-05, SEC-13), with no header in front that does not
+ * belong there (SEC-05, SEC-06)? Here as in what follows: 0, or the counter of
+ * the refusal.
  */
 static unsigned int teredo_request_parse(struct teredo_request *rq,
 					 const struct sk_buff *skb,
@@ -100,7 +102,10 @@ static unsigned int teredo_request_parse(struct teredo_request *rq,
 	return 0;
 }
 
-/* Can the datagram come from where it says (SV-06, SEC-08, SEC-38)? */
+/*
+ * Can the datagram come from where it says (SV-06, SEC-08, SEC-38)? What is
+ * answered goes there (SV-27).
+ */
 static unsigned int teredo_request_origin(const struct teredo_request *rq)
 {
 	int type;
@@ -200,7 +205,7 @@ static unsigned int teredo_rs_check(const struct teredo_request *rq,
 
 /*
  * Who solicits: the key of the client that the authentication names and proves
- * (SV-08), NULL if it does not.
+ * (SV-08, CL-S-06), NULL if it does not.
  *
  * An unknown identifier costs no hash (SEC-55), so it takes less time than a
  * wrong value. Nobody can measure that: both came through the same limit
@@ -237,7 +242,7 @@ teredo_rs_key(const struct teredo_dev *t, const struct teredo_request *rq,
 	return right ? key : NULL;
 }
 
-/* The advertisement, N-04 to N-07 */
+/* The advertisement, N-04 to N-07; what is not set goes out as 0 (E-11) */
 struct teredo_ra {
 	struct ipv6hdr		ip6;
 	struct ra_msg		msg;
@@ -270,7 +275,7 @@ static void teredo_ra_fill(struct teredo_ra *ra, const struct teredo_dev *t,
 	ra->ip6.payload_len = htons(len);
 	ra->ip6.nexthdr = IPPROTO_ICMPV6;
 	ra->ip6.hop_limit = 255;
-	teredo_server_linklocal(&ra->ip6.saddr, cfg->local);
+	teredo_server_linklocal(&ra->ip6.saddr, cfg->local);	/* SV-23 */
 	ra->ip6.daddr = rq->ip6.saddr;
 
 	ra->msg.icmph.icmp6_type = NDISC_ROUTER_ADVERTISEMENT;
@@ -283,7 +288,7 @@ static void teredo_ra_fill(struct teredo_ra *ra, const struct teredo_dev *t,
 	/* of the primary address, whichever was asked (SV-22) */
 	ra->prefix.s6_addr32[0] = cfg->prefix;
 	ra->prefix.s6_addr32[1] = cfg->local;
-	ra->mtu_opt.nd_opt_type = ND_OPT_MTU;
+	ra->mtu_opt.nd_opt_type = ND_OPT_MTU;		/* SV-32 */
 	ra->mtu_opt.nd_opt_len = 1;
 	ra->mtu = htonl(READ_ONCE(t->dev->mtu));
 
@@ -293,7 +298,7 @@ static void teredo_ra_fill(struct teredo_ra *ra, const struct teredo_dev *t,
 				csum_partial(&ra->msg, len, 0));
 }
 
-/* Indicates where a datagram came from (E-02) */
+/* Indicates where a datagram came from (E-02, E-06, SV-17, SV-21) */
 static void teredo_put_origin(struct sk_buff *skb, struct teredo_ep from)
 {
 	struct teredo_origin_hdr origin = {
@@ -306,9 +311,10 @@ static void teredo_put_origin(struct sk_buff *skb, struct teredo_ep from)
 }
 
 /*
- * Authentication of the answer: the nonce of the solicitation (SV-28). With a
- * key also the identifier, room for the value and whether the key is still
- * good (SV-30); without one what else came is of no account (SV-31).
+ * Authentication of the answer: the nonce of the solicitation (SV-28,
+ * CL-S-03). With a key also the identifier, room for the value and whether the
+ * key is still good (SV-30, CL-S-02); without one what else came is of no
+ * account (SV-31).
  */
 static void teredo_put_auth(struct sk_buff *answer,
 			    const struct teredo_auth_hdr *asked,
@@ -346,7 +352,9 @@ static void teredo_sign(struct sk_buff *answer, const struct teredo_key *key)
  * flag asks whether its NAT lets through what comes from an address that it
  * did not send to, so the answer leaves from the other address. Servers must
  * not ignore the flag, else clients would take any NAT for a cone (SV-25,
- * SV-26; RFC 5991 section 3.2).
+ * SV-26; RFC 5991 section 3.2). It goes to where the question came from
+ * (SV-24), routed by the address that it leaves from (SV-35), with no more
+ * authentication than was asked for (SV-29).
  */
 static void teredo_server_advertise(struct teredo_dev *t,
 				    const struct sk_buff *skb,
@@ -428,7 +436,7 @@ static unsigned int teredo_forward_type(const struct teredo_request *rq)
 	case ICMPV6_ECHO_REQUEST:
 	case ICMPV6_ECHO_REPLY:
 		break;
-	case NDISC_ROUTER_SOLICITATION:
+	case NDISC_ROUTER_SOLICITATION:		/* COM-05, SEC-12 */
 	case NDISC_ROUTER_ADVERTISEMENT:
 	case NDISC_NEIGHBOUR_SOLICITATION:
 	case NDISC_NEIGHBOUR_ADVERTISEMENT:
@@ -443,9 +451,9 @@ static unsigned int teredo_forward_type(const struct teredo_request *rq)
 }
 
 /*
- * From this source to this destination (SV-09 to SV-13)? Who is not known to
- * be where its address says may reach our own clients only, never a native
- * host (SV-40).
+ * From this source to this destination (SV-09 to SV-13, SEC-28)? Who is not
+ * known to be where its address says may reach our own clients only, never a
+ * native host (SV-40).
  */
 static unsigned int teredo_forward_addrs(const struct teredo_request *rq)
 {
@@ -551,7 +559,9 @@ drop:
  *	 headers that @p tells of are linear; consumed
  * @p: its headers
  *
- * The checks of RFC 4380 section 5.3.1 in their order. Softirq, RCU.
+ * The checks of RFC 4380 section 5.3.1 in their order, the first of them by
+ * the caller (SV-04). A relay on the same host is another device (SV-36).
+ * Softirq, RCU.
  */
 void teredo_server_rcv(struct teredo_dev *t, struct sock *sk,
 		       struct sk_buff *skb, const struct teredo_parsed *p)
