@@ -40,6 +40,8 @@
 #define TEREDO_HOPLIMIT		64		/* C-32 */
 #define TEREDO_RETRY		(2 * HZ)	/* C-16, C-17, C-21 */
 #define TEREDO_TRIES		4
+/* A nonce is good for the search that sent it, and not to be guessed later */
+#define TEREDO_NONCE_LIFE	((TEREDO_TRIES + 1) * TEREDO_RETRY)
 #define TEREDO_QUEUE_BYTES	8192		/* C-34: a peer's */
 #define TEREDO_QUEUE_DEVICE	(32 << 20)	/* a device's, memory */
 
@@ -264,6 +266,8 @@ enum {
  * @bytes: their length
  * @tries: bubble pairs or tests sent so far
  * @releasing: one context is sending the queue
+ * @local: the bubbles of this round go to the link (CL-TX-11)
+ * @was_local: such a round was in vain (CL-TX-12)
  * @held: received packet that waits for the test (CL-RX-16)
  * @held_from: outer source of @held
  * @nonce: data of the test (C-18)
@@ -274,6 +278,8 @@ struct teredo_search {
 	u32			bytes;
 	u8			tries;
 	bool			releasing;
+	bool			local;
+	bool			was_local;
 	__be16			id;
 	u64			nonce;
 	struct sk_buff		*held;
@@ -298,6 +304,7 @@ struct teredo_search {
  * @retry: jiffies, low 32 bits; a failed peer is not tried again before
  * @nonce_sent: of the last indirect bubble to the peer, void once it came
  *		back; 0 = none (X-SN-02)
+ * @nonce_at: jiffies of that bubble, low 32 bits
  * @nonce_rcvd: of the last indirect bubble from the peer, 0 = none (X-SN-02)
  * @local: address and port learned by local discovery, port 0 = none (V-03)
  * @local_seen: jiffies of the last discovery bubble, low 32 bits
@@ -330,6 +337,7 @@ struct teredo_peer {
 	spinlock_t		lock;		/* see @lock */
 	u32			retry;
 	__be32			nonce_sent;
+	u32			nonce_at;
 	__be32			nonce_rcvd;
 	struct teredo_ep	local;
 	u32			local_seen;
@@ -490,6 +498,7 @@ void teredo_search_timeout(struct teredo_peer *peer);
 void teredo_search_free(struct teredo_dev *t, struct teredo_search *s,
 			int code);
 void teredo_peer_heard(struct teredo_peer *peer, struct teredo_ep from);
+void teredo_search_open(struct teredo_peer *peer);
 bool teredo_test_reply(struct teredo_peer *peer, struct sk_buff *skb,
 		       unsigned int hlen, struct teredo_ep from);
 bool teredo_test_error(const struct teredo_qual *q, struct teredo_peer *peer,
@@ -510,7 +519,9 @@ void teredo_bubble_pair(struct teredo_peer *peer,
 void teredo_bubble_local(struct teredo_peer *peer,
 			 const struct teredo_config *cfg,
 			 const struct teredo_qual *q, struct teredo_ep to);
-void teredo_bubble_group(struct teredo_dev *t, const struct teredo_qual *q);
+void teredo_bubble_group(struct teredo_dev *t,
+			 const struct teredo_config *cfg,
+			 const struct teredo_qual *q);
 bool teredo_nonce_proves(struct teredo_peer *peer, __be32 nonce);
 void teredo_local_reply(struct teredo_peer *peer,
 			const struct teredo_config *cfg,

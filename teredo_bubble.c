@@ -89,13 +89,16 @@ static void teredo_bubble_send(struct teredo_dev *t,
 }
 
 /**
- * teredo_bubble_group - send a discovery bubble (N-14, CL-L-03)
+ * teredo_bubble_group - send a discovery bubble (N-14, CL-L-03, CL-B-07)
  * @t: a client with local discovery
+ * @cfg: its configuration
  * @q: its qualification
  *
  * RCU, BH disabled.
  */
-void teredo_bubble_group(struct teredo_dev *t, const struct teredo_qual *q)
+void teredo_bubble_group(struct teredo_dev *t,
+			 const struct teredo_config *cfg,
+			 const struct teredo_qual *q)
 {
 	struct teredo_ep to = {
 		.addr = htonl(TEREDO_GROUP),
@@ -106,6 +109,11 @@ void teredo_bubble_group(struct teredo_dev *t, const struct teredo_qual *q)
 
 	if (!link)
 		return;
+	if (!teredo_bucket_take(t, &t->bubble_bucket, cfg->bubble_rate)) {
+		teredo_tx_omit(t, TEREDO_A_STATS_TX_BUBBLE_LIMITED,
+			       &in6addr_linklocal_allnodes);
+		return;
+	}
 	skb = teredo_bubble_make(t, &q->addr, &in6addr_linklocal_allnodes, 1);
 	if (skb)
 		teredo_send_group(t, skb, to, link);
@@ -225,6 +233,7 @@ static void teredo_bubble_indirect(struct teredo_peer *peer,
 		while (!nonce);			/* C-20, X-SN-12 */
 		spin_lock(&peer->lock);
 		peer->nonce_sent = nonce;
+		peer->nonce_at = (u32)jiffies;
 		spin_unlock(&peer->lock);
 		if (teredo_same_nat(q, &peer->addr) &&
 		    q->local != q->mapped.addr) {
@@ -349,14 +358,16 @@ void teredo_reply_heard(struct teredo_dev *t, struct teredo_ep from)
  * @peer: a Teredo peer
  * @nonce: of a direct bubble
  *
- * It does so once. Softirq, RCU.
+ * It does so once, and for a short while: a stranger whose guesses are not
+ * limited must not have the life of a peer for them. Softirq, RCU.
  */
 bool teredo_nonce_proves(struct teredo_peer *peer, __be32 nonce)
 {
 	bool match;
 
 	spin_lock(&peer->lock);
-	match = nonce && peer->nonce_sent == nonce;
+	match = nonce && peer->nonce_sent == nonce &&
+		(u32)jiffies - peer->nonce_at < TEREDO_NONCE_LIFE;
 	if (match)
 		peer->nonce_sent = 0;
 	spin_unlock(&peer->lock);
@@ -573,7 +584,7 @@ void teredo_bubble_reply(struct teredo_dev *t, const struct teredo_config *cfg,
 	teredo_bubble_send(t, &q->addr, to, origin, nonce, NULL,
 			   TEREDO_A_STATS_TX_BUBBLES_DIRECT);
 	if (known && path.flags & TEREDO_PEER_SEARCH)
-		teredo_peer_heard(peer, origin);
+		teredo_search_open(peer);
 	else if (peer && !known)
 		teredo_answer(peer, cfg, q,
 			      teredo_alternates_send(peer, cfg, q, tr));

@@ -81,13 +81,14 @@ void teredo_icmp6_too_big(struct teredo_dev *t, struct sk_buff *skb, u32 mtu)
  * @sk: our socket
  * @skb: the error; its network and transport headers are the quoted ones
  *
- * Softirq, RCU.
+ * The core looks the socket up by the quoted ports in either order, and finds
+ * ours by the destination too, where it is the same as that. Softirq, RCU.
  *
- * Return: 0, since the socket was found by our port.
+ * Return: 0 if so, -ENOENT if another socket sent it.
  */
 int teredo_err_lookup(struct sock *sk, struct sk_buff *skb)
 {
-	return 0;
+	return udp_hdr(skb)->source == inet_sk(sk)->inet_sport ? 0 : -ENOENT;
 }
 
 static bool teredo_is_server(const struct teredo_dev *t, __be32 addr)
@@ -189,8 +190,9 @@ static void teredo_err_tell(struct teredo_dev *t, struct sk_buff *error,
  * not on the path has to know our address and port, the address and endpoint
  * of a peer that we are sending to, and the sender's address. Then he can do
  * what an ICMPv6 error sent to that sender can: address unreachable (code 3)
- * is a hint that ends no connection. At most ten of them a second leave, out
- * of a bucket of their own. He cannot do more, as no error changes a peer, a
+ * is a hint that ends no established connection. At most ten of them a second
+ * leave, out of a bucket of their own: a client of a relay can use these up,
+ * or have them sent to somebody whose packet it only claims to quote. He cannot do more, as no error changes a peer, a
  * mapping or the qualification, and none ends or shortens a search (TUN-13):
  * NATs reject direct bubbles as a matter of course, and a search that failed
  * by a forgery would bar the peer for minutes.

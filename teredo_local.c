@@ -101,8 +101,11 @@ static void teredo_local_open(struct teredo_dev *t, int link)
 	if (inet_sk(sk)->inet_sport != htons(TEREDO_UDP_PORT) ||
 	    inet_sk(sk)->inet_rcv_saddr)
 		sk = teredo_group_open(t, link);
-	if (IS_ERR(sk))
+	if (IS_ERR(sk)) {
+		net_dbg_ratelimited("%s: no local discovery, error %ld\n",
+				    t->dev->name, PTR_ERR(sk));
 		return;
+	}
 	if (teredo_group_membership(sk, link, true)) {
 		if (sk != rtnl_dereference(t->sk))
 			udp_tunnel_sock_release(sk);
@@ -181,7 +184,7 @@ static void teredo_group_work(struct work_struct *work)
 	q = rcu_dereference(t->qual);
 	again = q && READ_ONCE(t->group_link);
 	if (again)
-		teredo_bubble_group(t, q);
+		teredo_bubble_group(t, rcu_dereference(t->cfg), q);
 	local_bh_enable();
 	rcu_read_unlock();
 	if (again)
@@ -282,7 +285,8 @@ static struct teredo_peer *teredo_local_new(struct teredo_dev *t,
 }
 
 /* Why a discovery bubble is not taken: 0 or a counter */
-static unsigned int teredo_local_check(const struct teredo_config *cfg,
+static unsigned int teredo_local_check(const struct teredo_dev *t,
+				       const struct teredo_config *cfg,
 				       const struct teredo_qual *q,
 				       const struct sk_buff *skb,
 				       const struct in6_addr *saddr,
@@ -290,6 +294,12 @@ static unsigned int teredo_local_check(const struct teredo_config *cfg,
 {
 	if (ip_hdr(skb)->daddr != htonl(TEREDO_GROUP))
 		return TEREDO_A_STATS_RX_DISC_UNICAST;	/* CL-L-05, SEC-58 */
+	/*
+	 * A service port of 3544 also hears what others of this host have
+	 * joined, and where, discovery on or off (CL-L-04)
+	 */
+	if (skb->dev->ifindex != READ_ONCE(t->group_link))
+		return TEREDO_A_STATS_RX_DISC_SOURCE;
 	if (!teredo_has_prefix(saddr, cfg->prefix) ||
 	    !teredo_addr_valid(saddr, cfg->private_ok) ||	/* CL-L-06 */
 	    !from.port || !teredo_on_link(skb, from.addr))	/* CL-L-07 */
@@ -323,7 +333,7 @@ void teredo_local_rcv(struct teredo_dev *t, const struct teredo_config *cfg,
 	struct teredo_peer *peer;
 	unsigned int stat;
 
-	stat = teredo_local_check(cfg, q, skb, &ip6->saddr, from);
+	stat = teredo_local_check(t, cfg, q, skb, &ip6->saddr, from);
 	if (stat)
 		goto drop;
 	stat = TEREDO_A_STATS_PEER_LIMIT;

@@ -324,6 +324,8 @@ teredo_parse_headers(struct teredo_parsed *p, const __u8 *data,
 }
 
 #define TEREDO_TRAILERS_MAX	32	/* more are taken for malformed */
+/* what so many of the longest take */
+#define TEREDO_TRAILERS_SPAN	(TEREDO_TRAILERS_MAX * (2 + 255))
 #define TEREDO_ALTERNATES_MAX	4	/* C-29 */
 
 /* struct teredo_alternate - an entry of an Alternate Address trailer (T-04) */
@@ -342,13 +344,13 @@ struct teredo_alternate {
  * @found: which of the fields below are valid, TEREDO_FOUND_...
  * @n_alternates: entries of @alternates
  * @nonce: of the Nonce trailer
- * @alternates: of the Alternate Address trailer, where it is in the packet
+ * @alternates: of the Alternate Address trailer
  */
 struct teredo_trailers {
 	__u8	found;
 	__u8	n_alternates;
 	__be32	nonce;
-	const struct teredo_alternate *alternates;
+	struct teredo_alternate alternates[TEREDO_ALTERNATES_MAX];
 };
 
 /* Entries of an Alternate Address trailer, 0 if it is malformed (T-04) */
@@ -376,7 +378,7 @@ static inline unsigned int teredo_alternates(const __u8 *value,
 /**
  * teredo_parse_trailers - walk the trailers of an IPv6 packet (RFC 6081
  *			   section 4)
- * @tr: result; its @alternates point into @data
+ * @tr: result
  * @data: what follows the packet
  * @len: octets of that
  *
@@ -418,7 +420,7 @@ static inline bool teredo_parse_trailers(struct teredo_trailers *tr,
 				tr->found |= TEREDO_FOUND_BAD;
 				return true;
 			}
-			tr->alternates = (const void *)(data + 2);
+			memcpy(tr->alternates, data + 2, value - 2);
 			tr->found |= TEREDO_FOUND_ALTERNATE;
 			break;
 		case TEREDO_TRAILER_DISCOVERY:		/* T-05 */

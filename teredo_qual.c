@@ -438,15 +438,20 @@ void teredo_ctrl_err(struct teredo_dev *t, __be32 server, u8 type, u8 code)
 }
 
 /* May a control packet go there (SEC-31)? What finds out how long the NAT keeps
- * a mapping sends to that of a port of the helper's own (CL-I-05).
+ * a mapping sends a bubble to that of a port of the helper's own (CL-I-05): to
+ * other ports of the mapped address, which the helper only says is ours, goes
+ * nothing else.
  */
-static bool teredo_ctrl_allowed(struct teredo_dev *t, struct teredo_ep to)
+static bool teredo_ctrl_allowed(struct teredo_dev *t, struct teredo_ep to,
+				const struct sk_buff *skb)
 {
 	const struct teredo_qual *q = rcu_dereference_bh(t->qual);
 	__be32 primary, secondary;
 
 	if (q && to.addr == q->mapped.addr && to.port)
-		return true;
+		return to.port == q->mapped.port ||
+		       (skb->len == sizeof(struct ipv6hdr) &&
+			teredo_is_bubble(ipv6_hdr(skb)));
 	teredo_servers(t, q, &primary, &secondary);
 	return to.port == htons(TEREDO_UDP_PORT) && to.addr &&
 	       (to.addr == primary || to.addr == secondary);
@@ -501,7 +506,7 @@ int teredo_ctrl_send(struct teredo_dev *t, struct nlattr *attrs[],
 
 	rcu_read_lock();
 	local_bh_disable();
-	if (teredo_ctrl_allowed(t, to)) {
+	if (teredo_ctrl_allowed(t, to, skb)) {
 		err = teredo_send(t, skb, to);
 		if (!err)
 			teredo_count(t, TEREDO_A_STATS_TX_CTRL);

@@ -130,14 +130,13 @@ static struct ipv6hdr *teredo_rcv_ip6(const struct sk_buff *skb,
 
 /*
  * Cut off what follows the IPv6 packet (COM-02, X-TR-01); a client asks for
- * the trailers in it (X-TR-02), whose octets stay where they are. A merged
- * packet has nothing there, and its length may be more than its header can
- * say.
+ * the trailers in it (X-TR-02). A merged packet has nothing there, and its
+ * length may be more than its header can say.
  */
 static unsigned int teredo_rcv_trim(struct sk_buff *skb, unsigned int hlen,
 				    struct teredo_trailers *tr)
 {
-	unsigned int end;
+	unsigned int end, len;
 
 	if (tr)
 		tr->found = 0;
@@ -148,10 +147,10 @@ static unsigned int teredo_rcv_trim(struct sk_buff *skb, unsigned int hlen,
 	if (likely(end == skb->len))
 		return 0;
 	if (tr) {
-		if (!pskb_may_pull(skb, skb->len))
+		len = min_t(unsigned int, skb->len - end, TEREDO_TRAILERS_SPAN);
+		if (!pskb_may_pull(skb, end + len))
 			return TEREDO_A_STATS_RX_NO_MEMORY;
-		if (!teredo_parse_trailers(tr, skb->data + end,
-					   skb->len - end))
+		if (!teredo_parse_trailers(tr, skb->data + end, len))
 			return TEREDO_A_STATS_RX_TRAILER;
 	}
 	if (pskb_trim_rcsum(skb, end))
@@ -516,7 +515,9 @@ static void teredo_rcv_unproven(struct teredo_dev *t,
  *
  * Returns 0, or the counter of the refusal (CL-RX-15, SEC-62).
  */
-static unsigned int teredo_rcv_elsewhere(struct teredo_peer *peer,
+static unsigned int teredo_rcv_elsewhere(const struct teredo_config *cfg,
+					 const struct teredo_qual *q,
+					 struct teredo_peer *peer,
 					 const struct ipv6hdr *ip6,
 					 const struct teredo_trailers *tr,
 					 struct teredo_ep from)
@@ -525,6 +526,10 @@ static unsigned int teredo_rcv_elsewhere(struct teredo_peer *peer,
 		return 0;
 	if (!teredo_is_bubble(ip6) || !(tr->found & TEREDO_FOUND_NONCE))
 		return TEREDO_A_STATS_RX_BAD_MAPPING;
+	/* into our network only from behind the same NAT (SEC-17, X-HP-07) */
+	if (!teredo_ipv4_global(from.addr, cfg->private_ok) &&
+	    !teredo_same_nat(q, &ip6->saddr))
+		return TEREDO_A_STATS_RX_NOT_GLOBAL;
 	if (!from.port || !peer || !teredo_nonce_proves(peer, tr->nonce))
 		return TEREDO_A_STATS_RX_BAD_NONCE;
 	return 0;
@@ -629,7 +634,7 @@ static void teredo_rcv_client(struct teredo_dev *t,
 		return;
 	}
 	if (!teredo_ep_equal(teredo_mapped(&ip6->saddr), from)) {
-		stat = teredo_rcv_elsewhere(peer, ip6, &tr, from);
+		stat = teredo_rcv_elsewhere(cfg, q, peer, ip6, &tr, from);
 		if (stat)
 			goto drop;
 	} else if (!peer) {				/* CL-RX-10 */

@@ -101,13 +101,14 @@ static void teredo_local_try(struct teredo_peer *peer,
 	struct teredo_dev *t = peer->t;
 
 	peer->search->tries++;
+	peer->search->local = true;
 	teredo_bubble_count(peer, now);
 	teredo_peer_schedule(peer, TEREDO_RETRY);
 	spin_unlock(&peer->lock);
 	if (!q)
 		return;
 	teredo_bubble_local(peer, cfg, q, to);
-	teredo_bubble_group(t, q);
+	teredo_bubble_group(t, cfg, q);
 }
 
 /* The next try of a search, and its deadline. RCU, BH disabled, no lock. */
@@ -139,7 +140,7 @@ static void teredo_search_try(struct teredo_peer *peer,
 		teredo_peer_schedule(peer, TEREDO_SPACING - since);
 		goto unlock;
 	}
-	if (!half && teredo_peer_is_local(peer)) {
+	if (!half && !s->was_local && teredo_peer_is_local(peer)) {
 		teredo_local_try(peer, cfg, now);
 		return;
 	}
@@ -362,26 +363,29 @@ void teredo_search_timeout(struct teredo_peer *peer)
 	const struct teredo_config *cfg = rcu_dereference(peer->t->cfg);
 	bool again = false, known = false;
 	struct teredo_search *s;
-	union teredo_path path;
 
 	spin_lock(&peer->lock);
 	s = peer->search;
-	path = peer->path;
 	if (s) {
-		known = !(path.flags & TEREDO_PEER_NATIVE) &&
-			teredo_peer_known(peer, path);
-		if (s->tries >= TEREDO_TRIES && teredo_peer_is_local(peer)) {
-			/* CL-TX-12: the bubbles of CL-TX-15 are others */
+		known = !(peer->path.flags & TEREDO_PEER_NATIVE) &&
+			teredo_peer_known(peer, peer->path);
+		if (s->tries >= TEREDO_TRIES && s->local) {
+			/*
+			 * CL-TX-12: the bubbles of CL-TX-15 are others. Once:
+			 * who announces the peer again does not prolong this.
+			 */
 			WRITE_ONCE(peer->local.port, 0);
 			peer->bubbles = 0;
 			s->tries = 0;
+			s->local = false;
+			s->was_local = true;
 		}
 		again = s->tries < TEREDO_TRIES;
 	}
 	spin_unlock(&peer->lock);
 	if (known)
 		/* the queue has waited long enough, see teredo_peer_waits() */
-		teredo_peer_heard(peer, teredo_path_ep(path));
+		teredo_search_open(peer);
 	else if (again)
 		teredo_search_try(peer, cfg);
 	else
@@ -458,6 +462,28 @@ static bool teredo_peer_waits(const struct teredo_peer *peer,
 	       !peer->nonce_rcvd && teredo_same_nat(q, &peer->addr) &&
 	       !teredo_ep_equal(teredo_mapped(&peer->addr), from) &&
 	       !teredo_ep_equal(peer->local, from);
+}
+
+/**
+ * teredo_search_open - a search whose peer is known already is over
+ * @peer: a Teredo peer
+ *
+ * Its endpoint stays whatever it is now (CL-P-07). RCU, BH disabled, no lock.
+ */
+void teredo_search_open(struct teredo_peer *peer)
+{
+	union teredo_path path;
+	bool release;
+
+	spin_lock(&peer->lock);
+	path = peer->path;
+	release = peer->search && !peer->search->releasing &&
+		  path.state == TEREDO_PEER_TRUSTED;
+	if (release)
+		peer->search->releasing = true;
+	spin_unlock(&peer->lock);
+	if (release)
+		teredo_search_release(peer, teredo_path_ep(path));
 }
 
 /**
