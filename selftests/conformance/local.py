@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Local discovery (CL-L), and what it is to sending and receiving"""
 
+import socket
+import struct
 import subprocess
 
 import wire
@@ -9,7 +11,7 @@ from wire import (ANY_NONCE, CLIENT_ADDRESS, PORT, PRIMARY, alternate_trailer,
 
 from .client import PEER_SERVER, data, from_peer, trusted
 from .lab import ME
-from .rows import client
+from .rows import client, row
 from .trailers import NAT, NEAR, OURS, THEIR_ADDRESS, THEIRS
 
 GROUP = ("224.0.0.253", PORT)
@@ -224,6 +226,41 @@ def _(lab):
     lab.expect(wanted, {"tx_bubbles_direct": 8, "tx_bubbles_indirect": 4,
                         "tx_unreachable": 1}, errors=[(1, 3)])
     lab.equal(lab.control.neighbours(), set(), "neighbours")
+
+
+@client("CL-TX-12 CL-B-03", "a neighbour that goes on announcing itself does "
+        "not prolong the search", words="discovery on", clock=True)
+def _(lab):
+    lan(lab)
+    met(lab)
+    lab.wait(2.1)
+    lab.out(data(lab, to=THEIR_ADDRESS))
+    for _ in range(9):
+        lab.wait(2.3)
+        announce(lab)
+    sent, moved = lab.settle()
+    lab.equal([d.dst for d in sent if d.dst == PEER_SERVER],
+              [PEER_SERVER] * 4, "indirect bubbles")
+    lab.equal(moved.get("tx_unreachable"), 1, "the packet has an end")
+
+
+@row("CL-L-04", "service port 3544, discovery off: what another program has "
+     "joined is not taken")
+def _(lab):
+    lab.batch(lab.host, f"""
+        link add teredo0 type teredo port {PORT} discovery off
+        link set teredo0 up
+        route add fe80::1/128 dev teredo0
+        """)
+    lab.attach("client", (ME[0], PORT))
+    lab.qualify(OURS)
+    lab.near(NEAR[0])
+    with wire.netns(lab.host):
+        other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    other.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, struct.pack(
+        "!4s4si", socket.inet_aton(GROUP[0]), bytes(4), 0))
+    with other:
+        ignored(lab, "rx_disc_source")
 
 
 @client("C-12 CL-P-03 AMB-09", "a neighbour is remembered for 600 s",

@@ -206,6 +206,26 @@ def _(lab):
                 "rx_bad_nonce", ELSEWHERE)
 
 
+@client("SEC-62", "a nonce is good for ten seconds, not for the life of a peer",
+        clock=True)
+def _(lab):
+    nonce = asked(lab)
+    lab.bubbled(bubble(CLIENT_ADDRESS, lab.own), CLIENT, [(CLIENT, data(lab))])
+    lab.wait(10.1)
+    lab.refused(bubble(CLIENT_ADDRESS, lab.own) + nonce_trailer(nonce),
+                "rx_bad_nonce", ELSEWHERE)
+    lab.is_peer(CLIENT_ADDRESS, "trusted", CLIENT)
+
+
+@client("SEC-17 X-HP-07", "no nonce leads into a private network, but of a peer"
+        " behind our NAT", clock=True)
+def _(lab):
+    nonce = asked(lab)
+    lab.refused(bubble(CLIENT_ADDRESS, lab.own) + nonce_trailer(nonce),
+                "rx_not_global", ("192.168.7.9", 5000))
+    lab.is_peer(CLIENT_ADDRESS, "incomplete")
+
+
 @client("X-SN-10", "data from elsewhere counts once a bubble has proved it",
         clock=True)
 def _(lab):
