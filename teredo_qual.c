@@ -204,15 +204,37 @@ static bool teredo_qual_replace(struct teredo_dev *t, struct teredo_qual *q,
 	return true;
 }
 
+/*
+ * Have the work run when the lifetime ends. A timer far ahead is late by up to
+ * an eighth, so it comes before and once more.
+ */
+static void teredo_qual_arm(struct teredo_dev *t)
+{
+	struct teredo_qual *q;
+	long wait;
+
+	spin_lock_bh(&t->qual_lock);
+	q = rcu_dereference_protected(t->qual,
+				      lockdep_is_held(&t->qual_lock));
+	if (q) {
+		wait = max(0L, (long)(q->expires - jiffies));
+		if (wait > HZ)
+			wait -= wait / 8;
+		mod_delayed_work(teredo_wq, &t->qual_work, wait);
+	}
+	spin_unlock_bh(&t->qual_lock);
+}
+
 /* The lifetime may have ended: no helper renewed it */
 static void teredo_qual_work(struct work_struct *work)
 {
 	struct teredo_dev *t = container_of(to_delayed_work(work),
 					    struct teredo_dev, qual_work);
 
-	/* else the helper has set a later deadline for this work */
 	if (teredo_qual_replace(t, NULL, TEREDO_STATE_DORMANT, true))
 		teredo_dev_notify(t);
+	else
+		teredo_qual_arm(t);
 }
 
 /**
@@ -271,8 +293,7 @@ int teredo_qual_set(struct teredo_dev *t, struct nlattr *attrs[],
 	/* the work after the state: a work that ran before finds it valid */
 	anew = teredo_qual_replace(t, q, state, false);
 	if (q)
-		mod_delayed_work(teredo_wq, &t->qual_work,
-				 q->expires - jiffies);
+		teredo_qual_arm(t);
 	else
 		cancel_delayed_work(&t->qual_work);
 	teredo_local_update(t, anew);
