@@ -263,6 +263,7 @@ enum {
 /**
  * struct teredo_search - what only a peer without a path needs
  * @queue: packets that wait, oldest first
+ * @sender: IPv6 source of the packet that started it (N-13, HR-05)
  * @bytes: their length
  * @tries: bubble pairs or tests sent so far
  * @releasing: one context is sending the queue
@@ -275,6 +276,7 @@ enum {
  */
 struct teredo_search {
 	struct sk_buff_head	queue;
+	struct in6_addr		sender;
 	u32			bytes;
 	u8			tries;
 	bool			releasing;
