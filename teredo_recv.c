@@ -623,8 +623,17 @@ static void teredo_rcv_client(struct teredo_dev *t,
 	peer = teredo_peer_find(t, &ip6->saddr);
 	if (likely(peer)) {
 		path = teredo_path(peer);
-		if (likely(teredo_path_is(path, from)))
+		if (likely(teredo_path_is(path, from))) {
+			/* CL-RX-09: the test of a peer that was silent */
+			if (unlikely(path.flags & TEREDO_PEER_SEARCH) &&
+			    type == ICMPV6_ECHO_REPLY &&
+			    teredo_test_reply(peer, skb, hlen, from)) {
+				consume_skb(skb);
+				return;
+			}
+			ip6 = teredo_rcv_ip6(skb, hlen);
 			goto accept;			/* CL-RX-08 */
+		}
 	}
 	if (!teredo_has_prefix(&ip6->saddr, cfg->prefix)) {
 		stat = TEREDO_A_STATS_RX_UNTRUSTED;
