@@ -199,6 +199,7 @@ struct teredo_dev {
 	struct net		*helper_net;	/* of that port */
 	char			reason[128];
 	struct delayed_work	qual_work;
+	u64			server_rx;	/* jiffies64 (CL-RX-04) */
 	struct teredo_bucket	ctrl_rx;
 	struct teredo_bucket	ctrl_tx;
 	struct teredo_bucket	ctrl_err;

@@ -267,6 +267,7 @@ static int teredo_nl_put_state(struct sk_buff *skb, struct teredo_dev *t,
 {
 	bool client = cfg->mode == TEREDO_MODE_CLIENT;
 	const char *error = READ_ONCE(t->error);
+	u64 server_rx = READ_ONCE(t->server_rx);
 	char reason[sizeof(t->reason)] = "";
 	u32 state, nat, helper;
 	struct teredo_ep mapped;
@@ -294,6 +295,11 @@ static int teredo_nl_put_state(struct sk_buff *skb, struct teredo_dev *t,
 	       (*reason &&
 		nla_put_string(skb, TEREDO_A_DEV_REASON, reason)) ||
 	       (client && nla_put_u32(skb, TEREDO_A_DEV_NAT, nat)) ||
+	       (client && server_rx &&
+		nla_put_u64_64bit(skb, TEREDO_A_DEV_SERVER_RX,
+				  jiffies64_to_msecs(get_jiffies_64() -
+						     server_rx),
+				  TEREDO_A_DEV_PAD)) ||
 	       (client && teredo_nl_put_mapping(skb, mapped, bits)) ||
 	       (client && helper &&
 		nla_put_u32(skb, TEREDO_A_DEV_HELPER, helper));

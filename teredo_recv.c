@@ -541,6 +541,12 @@ static bool teredo_is_discovery(const struct ipv6hdr *ip6)
 	       ipv6_addr_equal(&ip6->daddr, &in6addr_linklocal_allnodes);
 }
 
+/* A packet of the own server's primary address (CL-RX-04) */
+static void teredo_rcv_server_seen(struct teredo_dev *t)
+{
+	WRITE_ONCE(t->server_rx, get_jiffies_64());
+}
+
 /* Client, CL-RX. Consumes @skb. */
 static void teredo_rcv_client(struct teredo_dev *t,
 			      const struct teredo_config *cfg, struct sock *sk,
@@ -572,6 +578,8 @@ static void teredo_rcv_client(struct teredo_dev *t,
 	type = teredo_rcv_icmp6_type(skb, hlen);
 	if (unlikely(type == NDISC_ROUTER_ADVERTISEMENT)) {	/* CL-RX-01 */
 		if (from_server) {
+			if (from_primary)
+				teredo_rcv_server_seen(t);
 			teredo_ctrl_recv(t, skb);
 			return;
 		}
@@ -606,6 +614,8 @@ static void teredo_rcv_client(struct teredo_dev *t,
 	if (unlikely(teredo_has_prefix(&ip6->saddr, cfg->prefix) &&
 		     teredo_ep_equal(teredo_mapped(&ip6->saddr), q->mapped)))
 		goto drop;
+	if (unlikely(from_primary))
+		teredo_rcv_server_seen(t);
 	if (unlikely(p->origin >= 0 ||
 		     (from_primary && teredo_is_bubble(ip6)))) {
 		teredo_rcv_relayed(t, cfg, q, sock_net(sk), skb, p, &tr);

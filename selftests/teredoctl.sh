@@ -69,8 +69,8 @@ keys()
 		[.[].ifname] == ["client", "relay", "host", "server"] and
 		all(keys_unsorted == ["ifname", "mode", "state", "server",
 		"secondary", "local", "port", "address", "mapped", "nat",
-		"mtu", "peers", "qualified_for", "stats", "error", "prefix",
-		"lifetime", "helper", "version"])' status
+		"mtu", "peers", "qualified_for", "server_rx", "stats",
+		"error", "prefix", "lifetime", "helper", "version"])' status
 }
 
 client()

@@ -137,6 +137,7 @@ static json_t *dev_json(struct nlattr **tb)
 	json_add(j, "peers", number_json(tb[TEREDO_A_DEV_PEERS]));
 	json_add(j, "qualified_for",
 		 seconds_json(tb[TEREDO_A_DEV_QUALIFIED_FOR]));
+	json_add(j, "server_rx", seconds_json(tb[TEREDO_A_DEV_SERVER_RX]));
 	json_add(j, "stats", stats_json(tb[TEREDO_A_DEV_STATS]));
 	json_add(j, "error", json_text(tb[TEREDO_A_DEV_REASON]));
 	json_add(j, "prefix", prefix_json(tb[TEREDO_A_DEV_PREFIX]));
@@ -199,6 +200,11 @@ static void print_qualified(struct nlattr **tb)
 		printf("  qualified for: ");
 		print_span(attr_u64(tb[TEREDO_A_DEV_QUALIFIED_FOR]) / 1000);
 		putchar('\n');
+	}
+	if (tb[TEREDO_A_DEV_SERVER_RX]) {
+		printf("  server heard: ");
+		print_span(attr_u64(tb[TEREDO_A_DEV_SERVER_RX]) / 1000);
+		printf(" ago\n");
 	}
 	if (tb[TEREDO_A_DEV_LIFETIME])
 		printf("  lifetime: %u s unless the helper refreshes it\n",
