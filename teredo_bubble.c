@@ -129,8 +129,7 @@ static void teredo_relay_saddr(struct teredo_dev *t,
 			       const struct in6_addr *sender,
 			       struct in6_addr *saddr)
 {
-	if (cfg->mode == TEREDO_MODE_HOST_RELAY &&
-	    !ipv6_addr_any(sender))
+	if (cfg->mode == TEREDO_MODE_HOST_RELAY)
 		*saddr = *sender;
 	else if (ipv6_dev_get_saddr(dev_net(t->dev), NULL, sender, 0, saddr) ||
 		 teredo_has_prefix(saddr, cfg->prefix))
@@ -251,7 +250,7 @@ static void teredo_bubble_indirect(struct teredo_peer *peer,
  *			RL-TX-06)
  * @peer: a Teredo peer
  * @cfg: the device's configuration
- * @sender: of the packet that waits, or any
+ * @sender: of the packet that started the search; relays
  * @half: the direct one has left already
  *
  * The direct one has the nonce that the peer sent, if there is one (X-SN-04,

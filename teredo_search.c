@@ -117,8 +117,8 @@ static void teredo_search_try(struct teredo_peer *peer,
 {
 	bool client = cfg->mode == TEREDO_MODE_CLIENT;
 	struct teredo_dev *t = peer->t;
-	struct in6_addr sender = {};
 	struct teredo_search *s;
+	struct in6_addr sender;
 	u32 now = jiffies;
 	u32 since;
 	bool half;
@@ -152,8 +152,7 @@ static void teredo_search_try(struct teredo_peer *peer,
 		return;
 	}
 	s->tries++;
-	if (!skb_queue_empty(&s->queue))
-		sender = ipv6_hdr(skb_peek(&s->queue))->saddr;
+	sender = s->sender;
 	teredo_peer_schedule(peer, TEREDO_RETRY);
 	if (!teredo_bubble_token(t, cfg, teredo_server(&peer->addr))) {
 		teredo_tx_omit(t, TEREDO_A_STATS_TX_BUBBLE_LIMITED,
@@ -299,6 +298,8 @@ void teredo_search_xmit(struct teredo_peer *peer,
 		stat = TEREDO_A_STATS_TX_NO_MEMORY;
 		goto drop;
 	}
+	if (started)
+		s->sender = ipv6_hdr(skb)->saddr;
 	if (teredo_search_enqueue(t, cfg, s, skb))
 		skb = NULL;
 	spin_unlock(&peer->lock);

@@ -196,7 +196,7 @@ no_space()
 ktap_print_header
 ktap_set_plan 10
 ktap_test_result "seed address as JSON, -j before and after" golden_json
-ktap_test_result "seed address as text, each part of the flags" golden_text
+ktap_test_result "A-02: seed address as text, each part of the flags" golden_text
 ktap_test_result "encode is the inverse of decode" golden_encode
 ktap_test_result "20 random addresses, judged by Python's ipaddress" round_trips
 ktap_test_result "notes on what is remarkable" all_notes

@@ -27,5 +27,5 @@ Many rows of one kind: call the decorator in a loop, on a lambda.
 
     selftests/vm.sh -i -- selftests/conformance.py [ID...]
 
-runs those whose ids begin so; --list prints the rows and needs no VM.
+runs those whose ids begin so, or those of a module; --list prints the rows and needs no VM.
 """

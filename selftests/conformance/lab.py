@@ -43,6 +43,10 @@ NATIVE_2 = "2620:1::1"
 SERVER = (PRIMARY, PORT)
 OTHER = (SECONDARY, PORT)
 
+# nobody is asked for them, and no packet waits for the answer
+GATEWAY = "02:00:00:00:00:01"
+ROUTER = "02:00:00:00:00:02"
+NEIGHBOUR = "02:00:00:00:00:03"
 MARKER = ("203.219.21.1", 7)
 # a timer has this much patience: its own jitter (AMB-39), and a tick
 LATE = 1.1
@@ -66,8 +70,9 @@ class Lab:
 
         self.link = wire.Link(self.inet, "eth0", record=pcap.add)
         self.native_link = wire.Link(self.native, "eth0", wire.ETH_P_IPV6)
-        self.markers = {address: wire.Udp(self.host, address, 7)
-                        for address in addresses}
+        self.markers = {}
+        for address in addresses:
+            self.listen(address)
         self.out6 = {ns: self.raw6(ns, socket.IPPROTO_RAW)
                      for ns in (self.host, self.native)}
         self.icmp6 = {ns: self.raw6(ns, socket.IPPROTO_ICMPV6)
@@ -84,8 +89,10 @@ class Lab:
         for ns in self.inet, self.host, self.native:
             subprocess.run(["ip", "netns", "add", ns], check=True)
         self.batch(None, f"""
-            link add eth0 netns {self.host} type veth peer eth0 netns {self.inet}
-            link add eth1 netns {self.host} type veth peer eth0 netns {self.native}
+            link add eth0 netns {self.host} type veth peer eth0 \
+                netns {self.inet} address {GATEWAY}
+            link add eth1 netns {self.host} address {ROUTER} type veth \
+                peer eth0 netns {self.native} address {NEIGHBOUR}
             """)
         for ns in self.inet, self.host, self.native:
             self.sysctl(ns, "ipv6.conf.all.accept_dad", 0)
@@ -113,10 +120,12 @@ class Lab:
         self.batch(self.host, "link set lo up\nlink set eth0 up\n" + "".join(
             f"addr add {address}/32 dev eth0\n" for address in addresses) + """
             addr add 5.6.7.1/24 brd + dev eth0
+            neigh add 5.6.7.254 lladdr """ + GATEWAY + """ dev eth0
             route add 203.219.21.1 dev eth0
             route add default via 203.219.21.1
             addr add 2620::ff/64 dev eth1 nodad
             link set eth1 up
+            neigh add 2620::1 lladdr """ + NEIGHBOUR + """ dev eth1
             route add 2620:1::/64 via 2620::1
             """)
         self.batch(self.native, """
@@ -124,7 +133,8 @@ class Lab:
             addr add 2620::1/64 dev eth0 nodad
             addr add 2620:1::1/128 dev lo nodad
             link set eth0 up
-            route add 2001::/32 via 2620::ff
+            neigh add 2620::ff lladdr """ + ROUTER + """ dev eth0
+            route add default via 2620::ff
             """)
 
     @staticmethod
@@ -164,6 +174,16 @@ class Lab:
         """Changes the device"""
         self.ip("link", "set", "teredo0", "type", "teredo", *words.split())
 
+    def down(self):
+        self.ip("link", "set", "teredo0", "down")
+        # the capture tells of it, once
+        self.inside.tap.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+    def listen(self, address):
+        """One more address of the host, for settle() to use"""
+        if address not in self.markers:
+            self.markers[address] = wire.Udp(self.host, address, 7)
+
     def close(self):
         self.end()
         for ns in self.inet, self.host, self.native:
@@ -185,7 +205,8 @@ class Lab:
         if self.inside:
             self.inside.close()
             self.inside = None
-        self.batch(self.host, "link delete teredo0\n", force=True)
+        self.batch(self.host, "link delete teredo0\nlink delete teredo1\n",
+                   force=True)
         self.link.drain(0)
         self.errors()
 
@@ -223,7 +244,7 @@ class Lab:
         self.control.qualify(server, *mapped, flags, seconds)
         self.own = wire.text6(wire.teredo(server, *mapped, flags))
         self.batch(self.host, f"""
-            addr add {self.own}/128 dev teredo0 nodad
+            addr replace {self.own}/128 dev teredo0 nodad
             route replace 2620:2::/32 via fe80::1 dev teredo0
             """)
 
@@ -253,6 +274,10 @@ class Lab:
         """An IPv6 packet of the native host, in any mode"""
         self.out6[self.native].sendto(packet, (wire.text6(packet[24:40]), 0))
 
+    def inject(self, packet):
+        """An IPv6 packet for the device, past the routes"""
+        self.inside.tap.sendto(packet, ("teredo0", wire.ETH_P_IPV6))
+
     # what came of it
 
     def mark(self):
@@ -269,17 +294,16 @@ class Lab:
         """Waits until the host has seen all that was sent to it; returns the
         datagrams that it sent and the counters that moved"""
         marker = self.markers[(self.here or RELAY)[0]]
-        nonce = os.urandom(8)
-        self.link.send(nonce, MARKER, (marker.sock.getsockname()[0], 7))
-        while True:
-            got = marker.receive(30)
-            if got is None:
-                raise RuntimeError("the host does not receive")
-            if got[0] == nonce:
-                break
-        sent = [datagram for datagram in self.link.drain(0.001)
-                if datagram.dst != MARKER]
-        return sent, self.counters.moved()
+        # the second time for what the first one made wait behind it
+        for nonce in os.urandom(8), os.urandom(8):
+            self.link.send(nonce, MARKER, marker.sock.getsockname())
+            while True:
+                got = marker.receive(30)
+                if got is None:
+                    raise RuntimeError("the host does not receive")
+                if got[0] == nonce:
+                    break
+        return self.link.drain(0.001), self.counters.moved()
 
     def next(self, seconds=10):
         """The next datagram that the host sends, or None"""
@@ -376,18 +400,23 @@ class Lab:
         self.send(payload, src, **fields)
         self.expect(sent, {"rx_bubbles": 1})
 
-    def unsent(self, packet, counter, errors=(), moved=None):
+    def unsent(self, packet, counter, errors=(), moved=None, inject=False):
         """Not sent, but counted; what the sender is told"""
         self.settle()
         self.errors()
-        self.out(packet)
+        (self.inject if inject else self.out)(packet)
         self.expect(moved={counter: 1} | (moved or {}), errors=errors)
 
     def peer(self, address):
         """Endpoint, state and received packets, or None"""
         return self.control.peers().get(wire.text6(wire.ip6(address)))
 
+    def record(self, address):
+        """What netlink tells of a peer, {} if there is none"""
+        return self.control.records().get(wire.text6(wire.ip6(address)), {})
+
     def is_peer(self, address, state, endpoint=None):
+        """state None: there is none"""
         got = self.peer(address)
         self.equal(got and got[:2], state and (endpoint, state), "peer")
 

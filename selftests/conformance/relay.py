@@ -1,45 +1,143 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The relay sends (RL-TX), receives (RL-RX) and is operated (RL-OP)"""
+"""The relay sends (RL-TX); and what all rows of relays need"""
 
 import wire
-from wire import (CLIENT, CLIENT_ADDRESS, PORT, PRIMARY, bubble, routed, teredo,
-                  udp6)
+from wire import (CLIENT, CLIENT_ADDRESS, CONE, OTHER_SERVER, PORT, PRIMARY,
+                  bubble, icmp6, ipv6, routed, teredo, udp6)
 
-from .lab import HOST6, NATIVE
-from .rows import relay
+from .lab import HOST6, NATIVE, NATIVE_2
+from .rows import host_relay, relay
 
 CLIENT_SERVER = (PRIMARY, PORT)
+ONE = {"tx_bubbles_indirect": 1}
+# a client whose server is another one
+OTHER_CLIENT = ("198.41.0.4", 5000)
+OTHER_ADDRESS = teredo(OTHER_SERVER, *OTHER_CLIENT, 0x1234)
 
 
-def data(number=0, to=CLIENT_ADDRESS):
+def data(number=0, to=CLIENT_ADDRESS, src=NATIVE):
     """A packet of the native host to a client"""
-    return udp6(NATIVE, to, b"data %u" % number)
+    return udp6(src, to, b"data %u" % number)
 
 
 def from_client(text=b"data", src=CLIENT_ADDRESS, to=NATIVE):
     return udp6(src, to, text, (5000, 6000))
 
 
+def first(to=CLIENT_ADDRESS, src=HOST6, host=CLIENT_SERVER):
+    """The bubble of first contact"""
+    return [(host, bubble(src, to))]
+
+
+def bubbles(*seconds):
+    return [(CLIENT_SERVER, bubble(HOST6, CLIENT_ADDRESS), second)
+            for second in seconds]
+
+
 def contact(lab, address=CLIENT_ADDRESS, endpoint=CLIENT):
     """The native host has spoken to the client, and it has answered"""
-    lab.out(data(to=address))
+    if lab.mode == "host-relay":
+        lab.out(data(to=address, src=HOST6))
+    else:
+        lab.out(data(to=address))
     lab.settle()
     lab.send(bubble(address, HOST6), endpoint)
     lab.settle()
     lab.is_peer(address, "trusted", endpoint)
 
 
-@relay("RL-TX-06 N-13", "first contact: one bubble through its server")
+@relay("RL-TX-01", "not for 2001::/32: no route; to a group: no error")
+def _(lab):
+    lab.batch(lab.host, "route add 2a00:2::/32 via fe80::1 dev teredo0")
+    lab.batch(lab.native, "route replace 2a00:2::/32 via 2620::ff")
+    lab.unsent(data(to="2a00:2::1"), "tx_foreign", [(1, 0)])
+    for to in "ff0e::1", "ff02::1", "fe80::2":
+        lab.unsent(data(to=to), "tx_scope", inject=True)
+
+
+@relay("RL-TX-04 E-01 E-06 E-09", "a trusted client: one datagram a packet")
+def _(lab):
+    contact(lab)
+    for number in range(3):
+        lab.out(data(number))
+        lab.expect([(CLIENT, routed(data(number)))])
+
+
+@relay("RL-TX-05 D-08", "the client's cone flag is not heeded")
+def _(lab):
+    address = teredo(PRIMARY, *CLIENT, CONE)
+    lab.out(data(to=address))
+    lab.expect(first(address), ONE)
+    lab.is_peer(address, "incomplete")
+
+
+@relay("RL-TX-06 N-11 N-13 C-13 SEC-37 SEQ-4",
+       "first contact: one bubble through its server, the packet waits")
 def _(lab):
     lab.out(data())
-    lab.expect([(CLIENT_SERVER, bubble(HOST6, CLIENT_ADDRESS))],
-               {"tx_bubbles_indirect": 1})
+    lab.expect(first(), ONE)
     lab.is_peer(CLIENT_ADDRESS, "incomplete")
+    lab.equal(lab.record(CLIENT_ADDRESS)["queued"], 1, "packets that wait")
+    lab.out(data(to=OTHER_ADDRESS))
+    lab.expect(first(OTHER_ADDRESS, host=(OTHER_SERVER, PORT)), ONE)
 
 
-@relay("RL-TX-09 RL-RX-04", "its bubble frees what waited, in order")
+@relay("N-13 AMB-05", "the bubble's source is the address towards the sender")
 def _(lab):
-    packets = [data(number) for number in range(3)]
+    # a global one, though the packet comes from elsewhere
+    lab.out(data(src=NATIVE_2))
+    lab.expect(first(), ONE)
+
+
+@relay("N-13", "without a global address: a link-local one")
+def _(lab):
+    lab.ip("addr", "del", f"{HOST6}/64", "dev", "eth1")
+    try:
+        lab.inject(data())
+        sent, _ = lab.settle()
+        packet = wire.Packet.parse(sent[0].payload)
+        lab.true(wire.text6(packet.src).startswith("fe80::"),
+                 f"source {wire.text6(packet.src)}")
+        lab.equal((len(sent), sent[0].dst, packet.dst, packet.is_bubble()),
+                  (1, CLIENT_SERVER, CLIENT_ADDRESS, True), "one bubble")
+    finally:
+        lab.batch(lab.host, f"""
+            addr add {HOST6}/64 dev eth1 nodad
+            route replace 2620:1::/64 via 2620::1
+            """)
+
+
+@relay("RL-TX-07 RL-TX-08 C-21 SEC-51",
+       "no answer: bubbles at 0, 2, 4, 6 s, then unreachable", clock=True)
+def _(lab):
+    lab.mark()
+    lab.out(data())
+    lab.wait(7.9)
+    lab.equal(lab.errors(), [], "no error before 8 s")
+    lab.wait(1.1)
+    lab.expect(bubbles(0, 2, 4, 6),
+               {"tx_bubbles_indirect": 4, "tx_unreachable": 1},
+               errors=[(1, 3)])
+    lab.equal(lab.record(CLIENT_ADDRESS).get("queued", 0), 0, "queue")
+
+
+@relay("RL-TX-08", "each packet that waited gets its error", clock=True)
+def _(lab):
+    for number in range(3):
+        lab.out(data(number))
+    lab.wait(10)
+    lab.settle()
+    # the errors quote them, as they came to the relay
+    lab.equal([(kind, code, quoted.hex())
+               for kind, code, quoted in lab.errors()],
+              [(1, 3, routed(data(number)).hex()) for number in range(3)],
+              "errors")
+
+
+@relay("RL-TX-09 RL-RX-04 SEQ-4 CL-P-07",
+       "its bubble frees what waited, in order")
+def _(lab):
+    packets = [data(number) for number in range(4)]
     for packet in packets:
         lab.out(packet)
     lab.settle()
@@ -48,45 +146,155 @@ def _(lab):
     lab.is_peer(CLIENT_ADDRESS, "trusted", CLIENT)
 
 
-@relay("RL-TX-07 RL-TX-08 C-21",
-       "no answer: bubbles at 0, 2, 4, 6 s, then unreachable", clock=True)
+@relay("RL-TX-10 C-34 SEC-53", "the oldest go when the queue is full")
+def _(lab):
+    for number in range(20):
+        lab.out(data(number))
+    lab.expect(first(), ONE | {"tx_queue_full": 16})
+    lab.bubbled(bubble(CLIENT_ADDRESS, HOST6),
+                sent=[(CLIENT, routed(data(number)))
+                      for number in range(16, 20)])
+
+
+@relay("RL-TX-10", "queue 0: nothing waits, the bubble goes", words="queue 0")
+def _(lab):
+    lab.out(data())
+    lab.expect(first(), ONE | {"tx_queue_full": 1})
+    lab.bubbled(bubble(CLIENT_ADDRESS, HOST6))
+    lab.out(data(1))
+    lab.expect([(CLIENT, routed(data(1)))])
+
+
+@relay("RL-TX-11", "nat on: a direct bubble first", words="nat on")
+def _(lab):
+    lab.out(data())
+    lab.expect([(CLIENT, bubble(HOST6, CLIENT_ADDRESS))] + first(),
+               ONE | {"tx_bubbles_direct": 1})
+
+
+@relay("RL-TX-12", "nat off and auto, public address: none")
+def _(lab):
+    lab.out(data())
+    lab.expect(first(), ONE)
+    lab.set("nat off")
+    lab.out(data(to=OTHER_ADDRESS))
+    lab.expect(first(OTHER_ADDRESS, host=(OTHER_SERVER, PORT)), ONE)
+
+
+for decorator, kind in (relay, "relay"), (host_relay, "host-relay"):
+    decorator("RL-TX-11 HR-07",
+              f"{kind}: a private address of its own switches it on")(
+        lambda lab: behind_nat(lab))
+
+
+def behind_nat(lab):
+    mode, source = lab.mode, HOST6 if lab.mode == "host-relay" else NATIVE
+    lab.batch(lab.host, """
+        link delete teredo0
+        addr add 10.1.2.3/32 dev eth0
+        link add teredo0 type teredo mode """ + mode + """ local 10.1.2.3 port 3545
+        link set teredo0 up
+        route add fe80::1/128 dev teredo0
+        route add 2001::/32 via fe80::1 dev teredo0
+        """)
+    try:
+        lab.attach(mode, ("10.1.2.3", 3545))
+        lab.listen("10.1.2.3")
+        lab.out(data(src=source))
+        lab.expect([(CLIENT, bubble(HOST6, CLIENT_ADDRESS))] + first(),
+                   ONE | {"tx_bubbles_direct": 1})
+    finally:
+        lab.ip("addr", "del", "10.1.2.3/32", "dev", "eth0")
+        lab.here = None
+
+
+@relay("RL-TX-13", "a dead client each second: 4 bubbles, 30 s none, 4 bubbles",
+       clock=True)
 def _(lab):
     lab.mark()
-    lab.out(data())
-    lab.wait(20)
-    lab.expect([(CLIENT_SERVER, bubble(HOST6, CLIENT_ADDRESS), seconds)
-                for seconds in (0, 2, 4, 6)],
-               {"tx_bubbles_indirect": 4, "tx_unreachable": 1},
-               errors=[(1, 3)])
+    for number in range(45):
+        lab.out(data(number))
+        lab.wait(1)
+    sent, moved = lab.settle()
+    times = [datagram.time - lab.since for datagram in sent]
+    lab.equal(moved["tx_bubbles_indirect"], len(sent), "all are bubbles")
+    lab.equal(len([when for when in times if when < 8]), 4, f"first {times}")
+    lab.equal([when for when in times if 8 < when < 37.9], [], "then none")
+    again = [when for when in times if when >= 37.9]
+    lab.true(again and again[0] < 41, f"then again: {times}")
+    # 4 waited until 8 s, the others had no need to
+    errors = len(lab.errors())
+    lab.true(30 <= errors <= 38, f"{errors} errors")
 
 
-@relay("RL-TX-02 SEC-32 G-02", "the embedded mapping is 10/8: silence")
-def _(lab):
-    lab.unsent(data(to=teredo(PRIMARY, "10.0.0.1", 1234)), "tx_not_global")
-
-
-@relay("RL-RX-02 SEC-15", "a known client from another port: dropped")
-def _(lab):
-    contact(lab)
-    lab.refused(from_client(), "rx_bad_mapping", (CLIENT[0], CLIENT[1] + 1))
-    lab.taken(from_client())
-
-
-@relay("RL-RX-03", "an unknown client: dropped")
-def _(lab):
-    lab.refused(from_client(), "rx_unknown")
-
-
-@relay("RL-RX-09", "data of a client is forwarded, its hop limit counted")
+@relay("RL-TX-14 C-11 RL-RX-08", "after 29 s valid, after 31 s a bubble again",
+       clock=True)
 def _(lab):
     contact(lab)
-    lab.arrived()
-    lab.taken(from_client())
-    lab.equal(lab.arrived(), [routed(from_client())], "forwarded")
+    lab.wait(29)
+    lab.out(data(1))
+    lab.expect([(CLIENT, routed(data(1)))])
+    lab.wait(2)
+    lab.is_peer(CLIENT_ADDRESS, "stale", CLIENT)
+    lab.out(data(2))
+    lab.expect(first(), ONE)
+    lab.bubbled(bubble(CLIENT_ADDRESS, HOST6),
+                sent=[(CLIENT, routed(data(2)))])
 
 
-@relay("E-08 SEC-05 RL-RX-01", "a header in front of the packet: dropped")
+@relay("RL-TX-15 SEC-33", "from a Teredo device into one: dropped")
+def _(lab):
+    lab.settle()
+    # its client's packet for a client: served, if the prefix were not ours
+    lab.batch(lab.host, """
+        link add teredo1 type teredo mode relay local 1.2.3.4 port 3546 prefix 2a00:1::/32 accept-unknown on
+        link set teredo1 up
+        """)
+    try:
+        src = teredo(PRIMARY, *CLIENT, 7, "2a00:1::")
+        lab.send(udp6(src, OTHER_ADDRESS, b"no"), dst=("1.2.3.4", 3546))
+        lab.expect(moved={"tx_loop": 1})
+    finally:
+        lab.ip("link", "delete", "teredo1")
+
+
+@relay("RL-TX-16", "sources that no native host has: tx_source")
+def _(lab):
+    for src in CLIENT_ADDRESS, "2001::1":
+        lab.unsent(data(src=src), "tx_source")
+    for src in "fe80::1", "ff02::1", "::", "::1", "::ffff:1.2.3.4":
+        lab.unsent(data(src=src), "tx_source", inject=True)
+
+
+@relay("RL-TX-17", "a hop limit of 1: time exceeded")
+def _(lab):
+    lab.settle()
+    lab.errors()
+    lab.out(udp6(NATIVE, CLIENT_ADDRESS, b"no", hop_limit=1))
+    lab.expect(errors=[(3, 0)])
+    contact(lab)
+    for hop_limit in 2, 255:
+        packet = udp6(NATIVE, CLIENT_ADDRESS, b"data", hop_limit=hop_limit)
+        lab.out(packet)
+        lab.expect([(CLIENT, routed(packet))])
+
+
+@relay("RL-TX-18 C-24 TUN-01 V6-05", "1280 octets pass, 1281 are too big")
 def _(lab):
     contact(lab)
-    for header in wire.origin(*CLIENT), wire.auth():
-        lab.refused(header + from_client(), "rx_header")
+    packet = udp6(NATIVE, CLIENT_ADDRESS, bytes(1232))
+    lab.out(packet)
+    lab.expect([(CLIENT, routed(packet))])
+    lab.out(udp6(NATIVE, CLIENT_ADDRESS, bytes(1233)))
+    lab.settle()
+    errors = lab.errors()
+    lab.equal([error[:2] for error in errors], [(2, 0)], "errors")
+
+
+@relay("TUN-15 C-30", "no error for an ICMPv6 error")
+def _(lab):
+    lab.batch(lab.host, "route add 2a00:2::/32 via fe80::1 dev teredo0")
+    lab.batch(lab.native, "route replace 2a00:2::/32 via 2620::ff")
+    lab.unsent(icmp6(NATIVE, "2a00:2::1", 1, 0, bytes(4) + data()),
+               "tx_foreign")
+    lab.unsent(ipv6(NATIVE, "2a00:2::1", 59), "tx_foreign", [(1, 0)])

@@ -72,7 +72,8 @@ def chosen(wanted):
     """The rows that are asked for and run here"""
     def asked(row):
         return any(name == want or name.startswith(want + "-")
-                   for want in wanted for name in row.ids)
+                   for want in wanted
+                   for name in row.ids + [row.where.partition(".")[0]])
     return [row for row in ROWS if (not wanted or asked(row)) and
             (CLOCK or not row.clock)]
 
@@ -80,6 +81,9 @@ def chosen(wanted):
 def run(rows, labs, tap):
     """Runs them; labs gives the networks for a mode"""
     for row in rows:
+        # so that what the kernel has to say has a place
+        with open("/dev/kmsg", "w", encoding="ascii") as log:
+            log.write(f"teredo-row: {row.ids[0]} {row.where}\n")
         lab = labs(row.mode)
         lab.begin()
         try:
