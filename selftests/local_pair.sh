@@ -51,7 +51,7 @@ neighbours()
 	check_err $? "B does not know A"
 	slowwait 10 neighbour "$CA" "$B"
 	check_err $? "A does not know B"
-	log_test "CL-L-01, CL-L-02: auto with private addresses: both know"
+	log_test "CL-L-01, CL-L-02, V-03: auto with private addresses: both know"
 }
 
 meet()

@@ -3,7 +3,7 @@
 #
 # Qualification behind a NAT: what is learned and set, and that neither a
 # restart of the helper nor its end does more than it should
-# (CL-Q-01, 08, 12, 24, 33, 34; CL-M-08, CL-M-11; CL-O-06; A-03 to A-07)
+# (SEQ-8; CL-Q-01, 08, 12, 24, 33, 34; CL-M-08, CL-M-11; CL-O-06; A-03 to A-07)
 # shellcheck source-path=SCRIPTDIR source=qual_net.sh
 . "$(dirname "$0")/qual_net.sh"
 

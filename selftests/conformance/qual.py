@@ -50,3 +50,13 @@ def _(lab):
     lab.equal(lab.next(8), None, "no fourth")
 
 
+@row("CL-Q-20 C-33", "off-line: tried again after 30 s, then after 60 s, "
+     "25 % more or less", clock=True)
+def _(lab):
+    helper(lab)
+    times = [solicited(lab, seconds=120)[0].time for _ in range(7)]
+    for pause, number in ((30, 3), (60, 6)):
+        # the last one before it is waited for, too
+        waited = times[number] - times[number - 1] - 4
+        lab.true(0.75 * pause - 0.1 < waited < 1.25 * pause + 0.5,
+                 f"{waited} s")
