@@ -48,7 +48,7 @@ static struct sk_buff *teredo_bubble_make(struct teredo_dev *t,
 	skb = teredo_alloc_skb(t, sizeof(*ip6) + TEREDO_TRAILERS_LEN);
 	if (!skb)
 		return NULL;
-	ip6 = skb_put_zero(skb, sizeof(*ip6));
+	ip6 = skb_put_zero(skb, sizeof(*ip6));	/* E-11 */
 	ip6->version = 6;
 	ip6->nexthdr = IPPROTO_NONE;
 	ip6->hop_limit = hop_limit;
@@ -136,7 +136,10 @@ static void teredo_relay_saddr(struct teredo_dev *t,
 		teredo_client_linklocal(saddr, false);
 }
 
-/* Is a direct bubble needed to open a NAT of our own (RL-TX-11, HR-07)? */
+/*
+ * Is a direct bubble needed to open a NAT of our own (RL-TX-11, RL-TX-12,
+ * HR-07)?
+ */
 static bool teredo_behind_nat(struct teredo_dev *t,
 			      const struct teredo_config *cfg,
 			      struct teredo_ep to)
@@ -163,7 +166,7 @@ static bool teredo_behind_nat(struct teredo_dev *t,
 
 /**
  * teredo_bubble_event - may a client send another pair of bubbles to the peer
- *			 (CL-B-02, CL-B-03)?
+ *			 (CL-B-02, CL-B-03, SEC-51)?
  * @peer: a Teredo peer, locked
  * @now: jiffies, low 32 bits
  *
@@ -199,10 +202,11 @@ void teredo_bubble_count(struct teredo_peer *peer, u32 now)
 }
 
 /*
- * The indirect bubble, to the server that the peer's address names, if that may
- * be sent to (CL-TX-14): an entry made by a received packet has not asked. A
- * client's carries a nonce (X-SN-03, X-HP-04), and its local address if the
- * peer may be on the same side of our NAT (X-HP-03). RCU, BH disabled, no lock.
+ * The indirect bubble, to the server that the peer's address names (CL-TX-16,
+ * CL-B-06), if that may be sent to (CL-TX-14): an entry made by a received
+ * packet has not asked. A client's carries a nonce (X-SN-03, X-HP-04), and its
+ * local address if the peer may be on the same side of our NAT (X-HP-03). RCU,
+ * BH disabled, no lock.
  */
 static void teredo_bubble_indirect(struct teredo_peer *peer,
 				   const struct teredo_config *cfg,
@@ -267,7 +271,7 @@ void teredo_bubble_pair(struct teredo_peer *peer,
 
 	if (cfg->mode != TEREDO_MODE_CLIENT)
 		teredo_relay_saddr(t, cfg, sender, &saddr);
-	else if (q)
+	else if (q)				/* N-12 */
 		saddr = q->addr;
 	else
 		return;
@@ -438,9 +442,10 @@ static bool teredo_alternate_sendable(struct teredo_dev *t,
 }
 
 /*
- * A bubble to each address that the peer says it has (X-HP-06). The list is
- * used at once and not kept (X-HP-02): a new one comes with each bubble that
- * calls for one. Returns how many have left.
+ * A bubble to each address that the peer says it has (X-HP-06); with the reply
+ * they are one event (X-HP-09). The list is used at once and not kept
+ * (X-HP-02): a new one comes with each bubble that calls for one. Returns how
+ * many have left.
  */
 static unsigned int teredo_alternates_send(struct teredo_peer *peer,
 					   const struct teredo_config *cfg,
@@ -545,7 +550,7 @@ static void teredo_answer(struct teredo_peer *peer,
  *
  * A client has an entry from here on (CL-B-01), with the nonce of its bubble
  * or none (X-SN-06); whoever is trusted is answered at the endpoint known
- * (X-HP-08). The caller has checked @origin (SEC-32). Softirq, RCU.
+ * (X-HP-08). The caller has checked @origin (SEC-32, SEC-47). Softirq, RCU.
  */
 void teredo_bubble_reply(struct teredo_dev *t, const struct teredo_config *cfg,
 			 const struct teredo_qual *q,

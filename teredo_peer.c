@@ -612,7 +612,7 @@ int teredo_peers_init(struct teredo_dev *t)
 	INIT_LIST_HEAD(&t->untrusted);
 	INIT_LIST_HEAD(&t->trusted);
 	INIT_DELAYED_WORK(&t->wheel_work, teredo_wheel_work);
-	get_random_bytes(&t->hash_seed, sizeof(t->hash_seed));
+	get_random_bytes(&t->hash_seed, sizeof(t->hash_seed));	/* SEC-57 */
 	return rhashtable_init(&t->peers, &teredo_peer_params);
 }
 

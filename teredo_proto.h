@@ -386,7 +386,7 @@ static inline unsigned int teredo_alternates(const __u8 *value,
  * two of a kind the first counts (X-TR-05). Unknown types are skipped (T-01),
  * and so are those that no extension of ours uses (X-TR-03, T-06).
  *
- * Return: false if a trailer demands that the packet be dropped (T-01).
+ * Return: false if a trailer demands that the packet be dropped (T-01, SEC-07).
  */
 static inline bool teredo_parse_trailers(struct teredo_trailers *tr,
 					 const __u8 *data, unsigned int len)

@@ -83,7 +83,10 @@ int teredo_gro_complete(struct sock *sk, struct sk_buff *skb, int nhoff)
 	return ptype->callbacks.gro_complete(skb, nhoff);
 }
 
-/* Find the headers (E-01 to E-05); what they say is readable afterwards */
+/*
+ * Find the headers (E-01 to E-05, COM-01, SV-04); what they say is readable
+ * afterwards.
+ */
 static unsigned int teredo_rcv_parse(struct sk_buff *skb,
 				     struct teredo_parsed *p)
 {
@@ -130,8 +133,8 @@ static struct ipv6hdr *teredo_rcv_ip6(const struct sk_buff *skb,
 
 /*
  * Cut off what follows the IPv6 packet (COM-02, X-TR-01); a client asks for
- * the trailers in it (X-TR-02). A merged packet has nothing there, and its
- * length may be more than its header can say.
+ * the trailers in it (X-TR-02), nobody else does (X-TR-04). A merged packet has
+ * nothing there, and its length may be more than its header can say.
  */
 static unsigned int teredo_rcv_trim(struct sk_buff *skb, unsigned int hlen,
 				    struct teredo_trailers *tr)
@@ -175,8 +178,8 @@ static bool teredo_icmp6_is_nd(int type)
 }
 
 /*
- * Addresses that no packet in the tunnel may carry (COM-06). A link-local
- * source is left to the caller.
+ * Addresses that no packet in the tunnel may carry (COM-06, SEC-08). A
+ * link-local source is left to the caller.
  */
 static bool teredo_rcv_martian(const struct ipv6hdr *ip6)
 {
@@ -200,7 +203,7 @@ static void teredo_rcv_account(struct teredo_dev *t, struct teredo_peer *peer,
 {
 	u32 now = jiffies, last = READ_ONCE(peer->last_rx);
 
-	if (last != now) {
+	if (last != now) {			/* CL-P-05, RL-RX-08 */
 		WRITE_ONCE(peer->last_rx, now);
 		if (now - last >= HZ && t->replies)
 			teredo_reply_heard(t, from);	/* CL-B-05 */
@@ -280,7 +283,7 @@ drop:
 }
 
 /**
- * teredo_netif_rx - hand a packet to the IPv6 stack
+ * teredo_netif_rx - hand a packet to the IPv6 stack (CL-RX-23)
  * @t: the device
  * @skb: what teredo_decap() made; consumed
  *
@@ -351,7 +354,7 @@ static void teredo_rcv_relay(struct teredo_dev *t,
 	struct teredo_ep from;
 	unsigned int stat;
 
-	stat = TEREDO_A_STATS_RX_HEADER;		/* RL-RX-01 */
+	stat = TEREDO_A_STATS_RX_HEADER;		/* RL-RX-01, E-08 */
 	if (unlikely(p->ip6))
 		goto drop;
 	stat = teredo_rcv_trim(skb, hlen, NULL);
@@ -367,7 +370,7 @@ static void teredo_rcv_relay(struct teredo_dev *t,
 			TEREDO_A_STATS_RX_BAD_MAPPING;
 		goto drop;
 	}
-	stat = TEREDO_A_STATS_RX_BAD_MAPPING;		/* RL-RX-02 */
+	stat = TEREDO_A_STATS_RX_BAD_MAPPING;	/* RL-RX-02, SEC-15, SEC-16 */
 	if (unlikely(!teredo_ep_equal(teredo_mapped(&ip6->saddr), from)))
 		goto drop;
 
@@ -376,7 +379,7 @@ static void teredo_rcv_relay(struct teredo_dev *t,
 		stat = TEREDO_A_STATS_RX_MARTIAN6;
 		if (unlikely(teredo_rcv_martian(ip6)))
 			goto drop;
-		stat = TEREDO_A_STATS_RX_LOOP;		/* RL-RX-07 */
+		stat = TEREDO_A_STATS_RX_LOOP;	/* RL-RX-07, SEC-34 */
 		if (unlikely(teredo_has_prefix(&ip6->daddr, cfg->prefix)))
 			goto drop;
 		stat = TEREDO_A_STATS_RX_NOT_SERVED;
@@ -385,7 +388,7 @@ static void teredo_rcv_relay(struct teredo_dev *t,
 		if (cfg->mode == TEREDO_MODE_HOST_RELAY &&
 		    !ipv6_chk_addr(dev_net(t->dev), &ip6->daddr, NULL, 0))
 			goto drop;			/* HR-04 */
-		stat = TEREDO_A_STATS_RX_LOOP6324;
+		stat = TEREDO_A_STATS_RX_LOOP6324;	/* SEC-36 */
 		if (unlikely(teredo_embeds_own_v4(sock_net(sk), &ip6->daddr)))
 			goto drop;
 		stat = TEREDO_A_STATS_RX_ND;
@@ -484,7 +487,8 @@ drop:
 
 /*
  * A native source without a trusted path from there (CL-RX-09, CL-RX-16 to
- * CL-RX-19). Consumes @skb.
+ * CL-RX-19, SEC-18, SEC-21); the own server may be the relay (CL-RX-21,
+ * CL-TX-22). Consumes @skb.
  */
 static void teredo_rcv_unproven(struct teredo_dev *t,
 				const struct teredo_config *cfg,
@@ -510,10 +514,10 @@ static void teredo_rcv_unproven(struct teredo_dev *t,
 
 /*
  * A Teredo source that is not where its address says. It may be known there
- * by local discovery (CL-RX-13), or its bubble proves itself by the nonce
- * (CL-RX-14, X-SN-07). Data proves nothing (X-SN-10).
+ * by local discovery (CL-RX-13, CL-L-11), or its bubble proves itself by the
+ * nonce (CL-RX-14, X-SN-07). Data proves nothing (X-SN-10).
  *
- * Returns 0, or the counter of the refusal (CL-RX-15, SEC-62).
+ * Returns 0, or the counter of the refusal (CL-RX-15, SEC-16, SEC-62).
  */
 static unsigned int teredo_rcv_elsewhere(const struct teredo_config *cfg,
 					 const struct teredo_qual *q,
@@ -607,10 +611,10 @@ static void teredo_rcv_client(struct teredo_dev *t,
 		teredo_local_rcv(t, cfg, q, skb, hlen);	/* CL-RX-12 */
 		return;
 	}
-	stat = TEREDO_A_STATS_RX_NOT_MINE;		/* CL-RX-02 */
+	stat = TEREDO_A_STATS_RX_NOT_MINE;	/* CL-RX-02, SEC-09, SEC-40 */
 	if (unlikely(!ipv6_addr_equal(&ip6->daddr, &q->addr)))
 		goto drop;
-	stat = TEREDO_A_STATS_RX_SELF;			/* CL-RX-03 */
+	stat = TEREDO_A_STATS_RX_SELF;		/* CL-RX-03, SEC-10 */
 	if (unlikely(teredo_has_prefix(&ip6->saddr, cfg->prefix) &&
 		     teredo_ep_equal(teredo_mapped(&ip6->saddr), q->mapped)))
 		goto drop;
@@ -622,11 +626,11 @@ static void teredo_rcv_client(struct teredo_dev *t,
 		return;
 	}
 	if (unlikely(!teredo_addr6_plain(&ip6->saddr))) {
-		stat = TEREDO_A_STATS_RX_LINKLOCAL;	/* CL-RX-22 */
+		stat = TEREDO_A_STATS_RX_LINKLOCAL;	/* CL-RX-22, SEC-11 */
 		if (ipv6_addr_type(&ip6->saddr) & IPV6_ADDR_LINKLOCAL)
 			goto drop;
 	}
-	stat = TEREDO_A_STATS_RX_ND;			/* COM-05 */
+	stat = TEREDO_A_STATS_RX_ND;		/* COM-05, SEC-12 */
 	if (unlikely(teredo_icmp6_is_nd(type)))
 		goto drop;
 
@@ -642,7 +646,7 @@ static void teredo_rcv_client(struct teredo_dev *t,
 				return;
 			}
 			ip6 = teredo_rcv_ip6(skb, hlen);
-			goto accept;			/* CL-RX-08 */
+			goto accept;		/* CL-RX-08, SEC-15 */
 		}
 	}
 	if (!teredo_has_prefix(&ip6->saddr, cfg->prefix)) {

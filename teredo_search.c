@@ -34,7 +34,7 @@ static void teredo_test_send(struct teredo_dev *t, const struct teredo_qual *q,
 			     u64 nonce)
 {
 	struct teredo_ep to = {
-		.addr = q->server,
+		.addr = q->server,		/* SEC-19 */
 		.port = htons(TEREDO_UDP_PORT),
 	};
 	struct teredo_test *test;
@@ -81,6 +81,7 @@ static void teredo_test_try(struct teredo_peer *peer,
 
 	teredo_peer_schedule(peer, TEREDO_RETRY);
 	spin_unlock(&peer->lock);
+	/* CL-B-09 */
 	if (!teredo_bucket_take(t, &t->test_bucket, cfg->bubble_rate))
 		teredo_tx_omit(t, TEREDO_A_STATS_TX_BUBBLE_LIMITED,
 			       &peer->addr);
@@ -185,7 +186,7 @@ static struct teredo_search *teredo_search_get(struct teredo_peer *peer,
 	if (!s)
 		return NULL;
 	__skb_queue_head_init(&s->queue);
-	if (path.flags & TEREDO_PEER_NATIVE) {	/* CL-B-10, CL-B-11 */
+	if (path.flags & TEREDO_PEER_NATIVE) {	/* CL-B-08, -10, -11 */
 		s->nonce = get_random_u64();
 		s->id = (__force __be16)get_random_u16();
 	}
@@ -231,7 +232,8 @@ static bool teredo_peer_barred(const struct teredo_peer *peer)
 }
 
 /*
- * Put a packet into the queue; the oldest goes if it is full (CL-TX-20, C-34).
+ * Put a packet into the queue; the oldest goes if it is full (CL-TX-20,
+ * RL-TX-10, SEC-53, C-34).
  * Returns false if there is no room even so.
  */
 static bool teredo_search_enqueue(struct teredo_dev *t,
@@ -261,7 +263,7 @@ static bool teredo_search_enqueue(struct teredo_dev *t,
 }
 
 /**
- * teredo_search_xmit - a packet for a peer that has no usable path
+ * teredo_search_xmit - a packet for a peer that has no usable path (CL-TX-07)
  * @peer: the peer
  * @cfg: the device's configuration
  * @skb: IPv6 packet; consumed
@@ -355,6 +357,7 @@ static void teredo_search_fail(struct teredo_peer *peer,
 
 /**
  * teredo_search_timeout - the deadline of a search: try again, or give up
+ *			   (CL-TX-08, CL-TX-17, RL-TX-07)
  * @peer: a peer that has one
  *
  * RCU, BH disabled.
@@ -394,9 +397,10 @@ void teredo_search_timeout(struct teredo_peer *peer)
 }
 
 /*
- * Send what waited, in order, and then open the fast path. Packets that come
- * meanwhile still go to the end of the queue: the flag falls when it is
- * empty, or after some rounds, for a sender that is always faster.
+ * Send what waited, in order, and then open the fast path (CL-TX-09, CL-TX-18,
+ * RL-TX-09, CL-P-07). Packets that come meanwhile still go to the end of the
+ * queue: the flag falls when it is empty, or after some rounds, for a sender
+ * that is always faster.
  */
 static void teredo_search_release(struct teredo_peer *peer,
 				  struct teredo_ep from)
@@ -490,7 +494,8 @@ void teredo_search_open(struct teredo_peer *peer)
 /**
  * teredo_peer_heard - a peer has proved its endpoint
  * @peer: the peer
- * @from: outer source of the proof: becomes the endpoint
+ * @from: outer source of the proof: becomes the endpoint (CL-RX-11,
+ *	  X-SN-08, X-HP-07)
  *
  * The caller has made all checks (CL-RX-08 to CL-RX-10, RL-RX-04) and moved
  * last_rx. RCU, BH disabled.
@@ -568,7 +573,7 @@ bool teredo_test_reply(struct teredo_peer *peer, struct sk_buff *skb,
 	match = peer->search && peer->search->tries &&
 		peer->path.flags & TEREDO_PEER_NATIVE &&
 		peer->search->id == test->icmp6.icmp6_identifier &&
-		peer->search->nonce == get_unaligned(&test->nonce);
+		peer->search->nonce == get_unaligned(&test->nonce); /* N-16 */
 	if (match) {
 		WRITE_ONCE(peer->last_rx, (u32)jiffies);
 		WRITE_ONCE(peer->rx_packets, peer->rx_packets + 1);

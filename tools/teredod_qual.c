@@ -95,7 +95,7 @@ static void solicit(struct teredod *t)
 	struct teredod_qual *q = &t->qual;
 	struct teredo_ep to = {
 		.addr = asked_address(t),
-		.port = cpu_to_be16(TEREDO_UDP_PORT),
+		.port = cpu_to_be16(TEREDO_UDP_PORT),	/* N-02 */
 	};
 	__u8 rs[RS_MAX_LEN];
 	size_t len;

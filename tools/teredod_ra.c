@@ -192,7 +192,7 @@ static enum ra_result parse_options(struct ra *ra, const __u8 *opt, size_t len,
 		ra->mtu = 0;
 	if (prefixes != 1 || plen != 64)
 		return RA_PREFIXES;
-	if (prefix.prefix == want->prefix)
+	if (prefix.prefix == want->prefix)	/* C-02 */
 		ra->server = prefix.server;
 	return ra->server == want->server ? RA_OK : RA_PREFIX;
 }
