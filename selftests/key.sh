@@ -92,7 +92,7 @@ secrets()
 	run 1 "is empty" set s1 x </dev/null || bad=1
 	run 1 "is empty" set s1 x <<<'' || bad=1
 	for size in 1 1024; do
-		head -c $size /dev/urandom | tr '\n' x >"$tmp/secret"
+		head -c "$size" /dev/urandom | tr '\n' x >"$tmp/secret"
 		run 0 '' set s1 x <"$tmp/secret" || bad=1
 		echo >>"$tmp/secret"
 		run 0 '' set s1 x <"$tmp/secret" || bad=1
