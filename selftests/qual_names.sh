@@ -68,11 +68,11 @@ asked_are()
 
 pair()
 {
-	name_is $SECONDARY $PRIMARY
+	name_is "$SECONDARY" "$PRIMARY"
 	helper_start "$client" -c "$LOGS/conf"
 	qualified "$client"
 	check_err $? "not qualified"
-	slowwait 5 asked_are $PRIMARY $SECONDARY
+	slowwait 5 asked_are "$PRIMARY" "$SECONDARY"
 	check_err $? "asked: $(asked)"
 	[ "$(status .nat)" = restricted ]
 	check_err $? "NAT $(status .nat)"
@@ -82,7 +82,7 @@ pair()
 
 in_turn()
 {
-	name_is 5.6.7.101 5.6.7.103 5.6.7.105 5.6.7.107 $PRIMARY
+	name_is 5.6.7.101 5.6.7.103 5.6.7.105 5.6.7.107 "$PRIMARY"
 	helper_start "$client" -c "$LOGS/conf"
 	slowwait 80 logged "qualified as"
 	qualified "$client"
@@ -126,7 +126,7 @@ again()
 	helper_start "$client" -c "$LOGS/conf"
 	slowwait 40 logged "offline"
 	check_err $? "state $(status .state)"
-	name_is $PRIMARY
+	name_is "$PRIMARY"
 	ip -n "$client" route replace default via 192.168.7.1 src 192.168.7.2
 	qualified "$client"
 	check_err $? "not qualified"
