@@ -73,7 +73,7 @@ MUTATIONS = [
              "teredo_icmp6_is_nd(type)"),
 
     # who is where
-    Mutation("SEC-15", "client", "a trusted peer from anywhere",
+    Mutation("SEC-15 CL-RX-18", "client", "a trusted peer from anywhere",
              "teredo_recv.c", "teredo_path_is",
              "teredo_ep_equal(teredo_path_ep(path), from)", "true"),
     Mutation("CL-RX-15 SEC-16", "client", "a peer is wherever it is heard",
@@ -84,7 +84,7 @@ MUTATIONS = [
              "!teredo_ep_equal(teredo_mapped(&ip6->saddr), from)"),
     Mutation("RL-RX-03", "relay", "an unknown client",
              "teredo_recv.c", "teredo_rcv_relay", "!cfg->accept_unknown"),
-    Mutation("SEC-17", "client", "a peer on a private address",
+    Mutation("SEC-17 A-13", "client", "a peer on a private address",
              "teredo_recv.c", "teredo_rcv_new_peer",
              "!teredo_addr_valid(saddr, cfg->private_ok) || "
              "inet_addr_type(net, teredo_mapped(saddr).addr) != RTN_UNICAST"),
@@ -97,7 +97,7 @@ MUTATIONS = [
     Mutation("SEC-22", "client", "anybody advertises",
              "teredo_recv.c", "teredo_rcv_client",
              "if ([[from_server]])", "true"),
-    Mutation("SEC-28 SV-09", "server", "any Teredo source",
+    Mutation("SEC-28 SV-09 SV-11", "server", "any Teredo source",
              "teredo_server.c", "teredo_request_from_client",
              "teredo_ep_equal(teredo_mapped(&rq->ip6.saddr), rq->from)",
              "true"),
