@@ -23,9 +23,11 @@ row. Each row is one line of TAP and has a device of its own:
 
 clock=True: the row waits for timers. It runs where waiting is free and exact
 (vm.sh -i) and nowhere else. words="...": more words of `ip link add`.
+again=True: no other code than another row's, left out on a slow machine.
 Many rows of one kind: call the decorator in a loop, on a lambda.
 
     selftests/vm.sh -i -- selftests/conformance.py [ID...]
 
-runs those whose ids begin so, or those of a module; --list prints the rows and needs no VM.
+runs those whose ids begin so, or those of a module; --list prints the rows
+and needs no VM.
 """

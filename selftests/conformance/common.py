@@ -64,15 +64,18 @@ def misplaced(lab):
 for name, packet, at in CUT:
     for decorator, kind in ((client, "client"), (server, "server")):
         decorator("COM-01 COM-03 E-05 SEC-01 SEC-03",
-                  f"{kind}: {name}, cut off anywhere")(
+                  f"{kind}: {name}, cut off anywhere",
+                  again=name != "V2 + V3 + V4")(
             lambda lab, octets=packet, start=at: cut(lab, octets, start))
     relay("COM-01 COM-03 E-05 SEC-01 SEC-03 RL-RX-01",
-          f"relay: {name}, cut off anywhere", words="accept-unknown on")(
+          f"relay: {name}, cut off anywhere", words="accept-unknown on",
+          again=name != "V5")(
         lambda lab, octets=packet, start=at: cut(lab, octets, start))
 
 for words in "V4", "V2 + V4", "V3 + V4", "V2 + V3 + V4":
     client("COM-01 SEC-01 SEC-03 CL-RX-01",
-           f"client: {words} of its server, cut off anywhere")(
+           f"client: {words} of its server, cut off anywhere",
+           again=words != "V2 + V3 + V4")(
         lambda lab, front=b"".join({"V2": V2, "V3": V3}.get(word, b"")
                                    for word in words.split(" + ")):
         cut(lab, front + ra(OTHER_SERVER), len(front), MY_SERVER))

@@ -91,12 +91,13 @@ for name in RANGES:
     client(f"{name} SEC-32 CL-TX-14 G-16", f"client: nothing to {shown} and so on")(
         lambda lab, item=name: at_client(lab, item))
     relay(f"{name} SEC-32 RL-TX-02 RL-TX-03",
-          f"relay: nothing to {shown} and so on")(
+          f"relay: nothing to {shown} and so on", again=name != "G-10")(
         lambda lab, item=name: at_relay(lab, item))
     host_relay(f"{name} SEC-32 RL-TX-02 RL-TX-03",
-               f"host-relay: nothing to {shown} and so on")(
+               f"host-relay: nothing to {shown} and so on", again=True)(
         lambda lab, item=name: at_relay(lab, item, HOST6))
-    server(f"{name} SEC-32 SV-15", f"server: nothing to {shown} and so on")(
+    server(f"{name} SEC-32 SV-15", f"server: nothing to {shown} and so on",
+           again=name != "G-10")(
         lambda lab, item=name: at_server(lab, item))
 
 

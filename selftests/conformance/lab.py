@@ -218,7 +218,8 @@ class Lab:
             words += f" secondary {SECONDARY}"
         if mode != "server":
             words += f" port {here[1]}"
-        self.batch(self.host, "link delete teredo0\n", force=True)
+        if self.inside:
+            self.batch(self.host, "link delete teredo0\n")
         self.batch(self.host, f"""
             link add teredo0 type teredo {words}
             link set teredo0 up

@@ -14,6 +14,7 @@ import typing
 HERE = pathlib.Path(__file__).resolve().parent
 # waiting is free and exact
 CLOCK = bool(os.environ.get("TEREDO_VM_CLOCK"))
+SLOW = os.environ.get("KSFT_MACHINE_SLOW") == "yes"
 
 
 @dataclasses.dataclass
@@ -25,13 +26,14 @@ class Row:
     mode: str | None = None
     words: str = ""
     clock: bool = False
+    again: bool = False
     where: str = ""             # file and line
 
 
 ROWS = []
 
 
-def row(ids, title, *, mode=None, words="", clock=False):
+def row(ids, title, *, mode=None, words="", clock=False, again=False):
     """Decorator: a row of the table"""
     caller = inspect.currentframe().f_back
 
@@ -39,7 +41,7 @@ def row(ids, title, *, mode=None, words="", clock=False):
         file = pathlib.Path(caller.f_code.co_filename)
         line = caller.f_lineno
         ROWS.append(Row(ids.split(), title, function, mode, words, clock,
-                        f"{file.name}:{line}"))
+                        again, f"{file.name}:{line}"))
         return function
     return add
 
@@ -75,7 +77,7 @@ def chosen(wanted):
                    for want in wanted
                    for name in row.ids + [row.where.partition(".")[0]])
     return [row for row in ROWS if (not wanted or asked(row)) and
-            (CLOCK or not row.clock)]
+            (CLOCK or not row.clock) and not (SLOW and row.again)]
 
 
 def run(rows, labs, tap):
