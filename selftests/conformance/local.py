@@ -142,13 +142,19 @@ def _(lab):
     met(lab, CLIENT_ADDRESS)
 
 
-@client("CL-L-09 CL-L-10 CL-RX-12", "a neighbour: untrusted, and answered",
+@client("CL-L-09 CL-RX-12", "a neighbour: known, but untrusted",
         words="discovery on", clock=True)
 def _(lab):
     lan(lab)
     met(lab)
     lab.is_peer(THEIR_ADDRESS, "incomplete")
-    # not again within 2 s
+
+
+@client("CL-L-10", "a neighbour is answered, but not again within 2 s",
+        words="discovery on", clock=True)
+def _(lab):
+    lan(lab)
+    met(lab)
     announce(lab)
     lab.expect([], {"rx_bubbles": 1, "tx_bubble_limited": 1})
     lab.wait(2.1)
