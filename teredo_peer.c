@@ -160,8 +160,10 @@ void teredo_peer_schedule_idle(struct teredo_peer *peer, u32 wait)
 
 static void teredo_peer_free(struct rcu_head *rcu)
 {
-	kmem_cache_free(teredo_peer_cache,
-			container_of(rcu, struct teredo_peer, rcu));
+	struct teredo_peer *peer = container_of(rcu, struct teredo_peer, rcu);
+
+	memzero_explicit(&peer->nonce_sent, sizeof(peer->nonce_sent));
+	kmem_cache_free(teredo_peer_cache, peer);	/* SEC-67 */
 }
 
 /* How many peers have a mapped IPv4 address with this hash; NULL: native */
