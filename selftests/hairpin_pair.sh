@@ -12,7 +12,8 @@ ALL_TESTS="one_lan tcp two_lans"
 LOG=$(mktemp)
 defer rm "$LOG"
 
-# told WANTED: what passed on the LAN, by names
+# told WANTED: what passed on the LAN, by names; but not what the NAT lets in,
+# which a bridge device does not show
 told()
 {
 	story_is "$1" "$LOG" "A=$A_EP" "B=$B_EP" "ALAN=$A_LAN" "BLAN=$B_LAN" \
@@ -32,11 +33,9 @@ one_lan()
 	check_err $? "no answer"
 	told "ALAN B bubble a b
 ALAN SRV bubble a b
-SRV BLAN bubble a b A
 BLAN A bubble b a
 BLAN ALAN bubble b a
 BLAN SRV bubble b a
-SRV ALAN bubble b a B
 ALAN BLAN bubble a b
 ALAN BLAN request a b
 BLAN ALAN reply b a"
