@@ -36,10 +36,11 @@ end()
 	kill_process "$CAPTURE"
 }
 
-# sockets: UDP ports besides the service port
+# sockets: UDP ports besides the service port and the discovery group's
 sockets()
 {
-	ip netns exec "$client" ss -Hnua "sport != :$(status .port)"
+	ip netns exec "$client" ss -Hnua \
+		"sport != :$(status .port) and sport != :3544"
 }
 
 # from_second FIELD: of what the second port sent
