@@ -451,7 +451,7 @@ struct rtable *teredo_route(const struct teredo_dev *t,
 			    struct teredo_ep to, __be32 *saddr);
 void teredo_peer_send(struct teredo_peer *peer, struct sk_buff *skb);
 int teredo_send(struct teredo_dev *t, struct sk_buff *skb,
-		struct teredo_ep to);
+		struct teredo_ep to, u8 hops);
 int teredo_send_from(struct teredo_dev *t, struct sock *sk, __be32 saddr,
 		     struct sk_buff *skb, struct teredo_ep to);
 int teredo_send_group(struct teredo_dev *t, struct sk_buff *skb,
@@ -518,7 +518,7 @@ void teredo_bubble_count(struct teredo_peer *peer, u32 now);
 u32 teredo_bubble_bar(const struct teredo_peer *peer);
 void teredo_bubble_pair(struct teredo_peer *peer,
 			const struct teredo_config *cfg,
-			const struct in6_addr *sender, bool half);
+			const struct in6_addr *sender, bool half, bool first);
 void teredo_bubble_local(struct teredo_peer *peer,
 			 const struct teredo_config *cfg,
 			 const struct teredo_qual *q, struct teredo_ep to);

@@ -14,6 +14,7 @@
 #include "teredo.h"
 
 #define TEREDO_WINDOW		(300 * HZ)	/* C-15 */
+#define TEREDO_NEAR_HOPS	4		/* past NATs of ours */
 #define TEREDO_TRAILERS_LEN	16		/* nonce, one alternate */
 
 /**
@@ -66,7 +67,7 @@ static void teredo_bubble_send(struct teredo_dev *t,
 			       const struct in6_addr *daddr,
 			       struct teredo_ep to, __be32 nonce,
 			       const struct teredo_alternate *alternate,
-			       unsigned int stat)
+			       u8 hops, unsigned int stat)
 {
 	struct sk_buff *skb;
 
@@ -84,7 +85,7 @@ static void teredo_bubble_send(struct teredo_dev *t,
 		skb_put_zero(skb, 2);
 		skb_put_data(skb, alternate, sizeof(*alternate));
 	}
-	if (!teredo_send(t, skb, to))
+	if (!teredo_send(t, skb, to, hops))
 		teredo_count(t, stat);
 }
 
@@ -245,7 +246,7 @@ static void teredo_bubble_indirect(struct teredo_peer *peer,
 			own = &alternate;
 		}
 	}
-	teredo_bubble_send(t, saddr, &peer->addr, to, nonce, own,
+	teredo_bubble_send(t, saddr, &peer->addr, to, nonce, own, 0,
 			   TEREDO_A_STATS_TX_BUBBLES_INDIRECT);
 }
 
@@ -256,16 +257,23 @@ static void teredo_bubble_indirect(struct teredo_peer *peer,
  * @cfg: the device's configuration
  * @sender: of the packet that started the search; relays
  * @half: the direct one has left already
+ * @first: nothing of this search has left before
  *
  * The direct one has the nonce that the peer sent, if there is one (X-SN-04,
- * X-SN-05). RCU, BH disabled, no lock.
+ * X-SN-05). If there is none the peer is not likely to have opened its NAT for
+ * us yet, and some NATs that are reached before that take the bubble for their
+ * own: then an entry in their table is in the way of the peer's answer. Ours
+ * are open however far the bubble gets, so the first one does not get far.
+ *
+ * RCU, BH disabled, no lock.
  */
 void teredo_bubble_pair(struct teredo_peer *peer,
 			const struct teredo_config *cfg,
-			const struct in6_addr *sender, bool half)
+			const struct in6_addr *sender, bool half, bool first)
 {
 	const struct teredo_qual *q = rcu_dereference(peer->t->qual);
 	struct teredo_ep direct = teredo_mapped(&peer->addr);
+	__be32 nonce = READ_ONCE(peer->nonce_rcvd);
 	struct teredo_dev *t = peer->t;
 	struct in6_addr saddr;
 
@@ -276,8 +284,8 @@ void teredo_bubble_pair(struct teredo_peer *peer,
 	else
 		return;
 	if (!half && teredo_behind_nat(t, cfg, direct))
-		teredo_bubble_send(t, &saddr, &peer->addr, direct,
-				   READ_ONCE(peer->nonce_rcvd), NULL,
+		teredo_bubble_send(t, &saddr, &peer->addr, direct, nonce, NULL,
+				   first && !nonce ? TEREDO_NEAR_HOPS : 0,
 				   TEREDO_A_STATS_TX_BUBBLES_DIRECT);
 	teredo_bubble_indirect(peer, cfg, q, &saddr);
 }
@@ -393,7 +401,7 @@ void teredo_bubble_local(struct teredo_peer *peer,
 	struct teredo_dev *t = peer->t;
 
 	if (teredo_bucket_take(t, &t->bubble_bucket, cfg->bubble_rate))
-		teredo_bubble_send(t, &q->addr, &peer->addr, to, 0, NULL,
+		teredo_bubble_send(t, &q->addr, &peer->addr, to, 0, NULL, 0,
 				   TEREDO_A_STATS_TX_BUBBLES_DIRECT);
 	else
 		teredo_tx_omit(t, TEREDO_A_STATS_TX_BUBBLE_LIMITED,
@@ -469,7 +477,7 @@ static unsigned int teredo_alternates_send(struct teredo_peer *peer,
 			continue;
 		}
 		teredo_bubble_send(t, &q->addr, &peer->addr, to,
-				   READ_ONCE(peer->nonce_rcvd), NULL,
+				   READ_ONCE(peer->nonce_rcvd), NULL, 0,
 				   TEREDO_A_STATS_TX_BUBBLES_DIRECT);
 		n++;
 	}
@@ -585,7 +593,7 @@ void teredo_bubble_reply(struct teredo_dev *t, const struct teredo_config *cfg,
 		teredo_tx_omit(t, TEREDO_A_STATS_TX_BUBBLE_LIMITED, to);
 		return;
 	}
-	teredo_bubble_send(t, &q->addr, to, origin, nonce, NULL,
+	teredo_bubble_send(t, &q->addr, to, origin, nonce, NULL, 0,
 			   TEREDO_A_STATS_TX_BUBBLES_DIRECT);
 	if (known && path.flags & TEREDO_PEER_SEARCH)
 		teredo_search_open(peer);

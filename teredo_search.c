@@ -60,7 +60,7 @@ static void teredo_test_send(struct teredo_dev *t, const struct teredo_qual *q,
 		csum_ipv6_magic(&ip6->saddr, &ip6->daddr, sizeof(*test),
 				IPPROTO_ICMPV6,
 				csum_partial(test, sizeof(*test), 0));
-	if (!teredo_send(t, skb, to))
+	if (!teredo_send(t, skb, to, 0))
 		teredo_count(t, TEREDO_A_STATS_TX_TESTS);
 }
 
@@ -122,7 +122,7 @@ static void teredo_search_try(struct teredo_peer *peer,
 	struct in6_addr sender;
 	u32 now = jiffies;
 	u32 since;
-	bool half;
+	bool half, first;
 
 	spin_lock(&peer->lock);
 	s = peer->search;
@@ -152,7 +152,7 @@ static void teredo_search_try(struct teredo_peer *peer,
 		teredo_search_fail(peer, cfg, ICMPV6_ADDR_UNREACH);
 		return;
 	}
-	s->tries++;
+	first = !s->tries++;
 	sender = s->sender;
 	teredo_peer_schedule(peer, TEREDO_RETRY);
 	if (!teredo_bubble_token(t, cfg, teredo_server(&peer->addr))) {
@@ -165,7 +165,7 @@ static void teredo_search_try(struct teredo_peer *peer,
 	if (!half)
 		teredo_bubble_count(peer, now);
 	spin_unlock(&peer->lock);
-	teredo_bubble_pair(peer, cfg, &sender, half);
+	teredo_bubble_pair(peer, cfg, &sender, half, first);
 	return;
 
 unlock:

@@ -450,7 +450,7 @@ void teredo_peer_send(struct teredo_peer *peer, struct sk_buff *skb)
 	}
 	rt = teredo_peer_route(peer, cfg, sk, to, &saddr);
 	if (unlikely(rt == ERR_PTR(-EAGAIN))) {
-		teredo_send(t, skb, to);
+		teredo_send(t, skb, to, 0);
 		return;
 	}
 	if (IS_ERR(rt)) {
@@ -470,6 +470,23 @@ void teredo_peer_send(struct teredo_peer *peer, struct sk_buff *skb)
 	teredo_output(t, cfg, sk, skb, rt, saddr, to, cfg->ttl);
 }
 
+static int teredo_send_ttl(struct teredo_dev *t, struct sock *sk, __be32 saddr,
+			   struct sk_buff *skb, struct teredo_ep to, u8 ttl)
+{
+	const struct teredo_config *cfg = rcu_dereference(t->cfg);
+	struct rtable *rt;
+	int err;
+
+	rt = teredo_route(t, cfg, sk, to, &saddr);
+	if (IS_ERR(rt)) {
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_ROUTE);
+		return PTR_ERR(rt);
+	}
+	err = teredo_output(t, cfg, sk, skb, rt, saddr, to, ttl);
+	ip_rt_put(rt);
+	return err;
+}
+
 /**
  * teredo_send_from - send a packet of our own from a given socket
  * @t: the device
@@ -485,18 +502,8 @@ void teredo_peer_send(struct teredo_peer *peer, struct sk_buff *skb)
 int teredo_send_from(struct teredo_dev *t, struct sock *sk, __be32 saddr,
 		     struct sk_buff *skb, struct teredo_ep to)
 {
-	const struct teredo_config *cfg = rcu_dereference(t->cfg);
-	struct rtable *rt;
-	int err;
-
-	rt = teredo_route(t, cfg, sk, to, &saddr);
-	if (IS_ERR(rt)) {
-		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_ROUTE);
-		return PTR_ERR(rt);
-	}
-	err = teredo_output(t, cfg, sk, skb, rt, saddr, to, cfg->ttl);
-	ip_rt_put(rt);
-	return err;
+	return teredo_send_ttl(t, sk, saddr, skb, to,
+			       rcu_dereference(t->cfg)->ttl);
 }
 
 /**
@@ -504,12 +511,14 @@ int teredo_send_from(struct teredo_dev *t, struct sock *sk, __be32 saddr,
  * @t: the device
  * @skb: as for teredo_send_from()
  * @to: as for teredo_send_from()
+ * @hops: IPv4 hops that it may go at most, 0 = the device's TTL
  *
  * RCU, BH disabled.
  *
  * Return: 0, or a negative errno: the packet did not leave.
  */
-int teredo_send(struct teredo_dev *t, struct sk_buff *skb, struct teredo_ep to)
+int teredo_send(struct teredo_dev *t, struct sk_buff *skb, struct teredo_ep to,
+		u8 hops)
 {
 	const struct teredo_config *cfg = rcu_dereference(t->cfg);
 	struct sock *sk = rcu_dereference(t->sk);
@@ -518,7 +527,8 @@ int teredo_send(struct teredo_dev *t, struct sk_buff *skb, struct teredo_ep to)
 		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_DOWN);
 		return -ENETDOWN;
 	}
-	return teredo_send_from(t, sk, teredo_saddr(t, cfg), skb, to);
+	return teredo_send_ttl(t, sk, teredo_saddr(t, cfg), skb, to,
+			       min_not_zero(cfg->ttl, hops));
 }
 
 /**

@@ -92,6 +92,16 @@ def _(lab):
                    [(1, 3)])
 
 
+@client("CL-TX-15 TUN-04", "the first direct bubble gets past our NAT only",
+        clock=True)
+def _(lab):
+    lab.out(data(lab))
+    lab.wait(5)
+    sent, _ = lab.settle()
+    lab.equal([datagram.ttl for datagram in sent if datagram.dst == CLIENT],
+              [4, 64, 64], "TTLs")
+
+
 @client("CL-TX-04 SEC-40", "packets of others are not sent: prohibited")
 def _(lab):
     for to in CLIENT_ADDRESS, FAR:
