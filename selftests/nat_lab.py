@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """NATs of every type around one routed core, for nat_types and nat_matrix
 
-    client --- lan NAT wan ---\\              /--- server
-    client --- lan NAT wan ---- core (router) --- relay --- (core's bridge ip6)
-    client (no NAT) -----------/              \\--- IPv6-only host --- (ip6)
+    client --- NAT ---\\                               /--- NAT --- client
+    client --- NAT ---- router - router - core - ... --
+    client -----------/                    |           \\--- client
+                        servers, relays, IPv6-only hosts
 
-The core is a hop between any two NATs, as on the Internet something always
-is: a packet can get out of the one and not to the other. All addresses look
-public, since Teredo refuses others, and never leave the namespaces.
+The sides are some routers away from the core, as on the Internet: a packet can
+be sent so that it gets out of the one NAT and not to the other. All addresses
+look public, since Teredo refuses others, and never leave the namespaces.
 """
 
 import contextlib
@@ -130,6 +131,23 @@ class Namespace:
         return None
 
 
+class Router(Namespace):
+    """Who has an access there is on a device of its own"""
+
+    def __init__(self, name, address, upstream=None):
+        super().__init__(name)
+        self.address, self.upstream = address, upstream
+        self.sysctls["ipv4/ip_forward"] = 1
+        self.ip(f"addr add {address}/32 dev lo")
+
+    def reach(self, device, address, via=None):
+        """What is behind a device, here and from further up"""
+        if via:
+            self.ip(f"route add {address}/32 via {via} dev {device}")
+        if self.upstream:
+            self.upstream.reach(self.uplink, address, self.address)
+
+
 class Nat(Namespace):
     """A NAT between its devices wan, which somebody attaches, and lan
 
@@ -209,10 +227,8 @@ class Lab:
         self.namespaces, self.links, self.ports = [], [], 0
         self.children = []
         self.dir = tempfile.mkdtemp()
-        self.core = self.namespace("core")
-        self.core.ip(f"addr add {CORE4}/32 dev lo", "link add ip6 type bridge",
-                     "link set ip6 up")
-        self.core.sysctls["ipv4/ip_forward"] = 1
+        self.core = self.have(Router(f"core-{self.suffix}", CORE4))
+        self.core.ip("link add ip6 type bridge", "link set ip6 up")
 
     def __enter__(self):
         return self
@@ -238,19 +254,32 @@ class Lab:
         self.ports += 1
         return f"p{self.ports}"
 
-    def attach(self, space, device, *addresses):
-        """An access of its own to the core's IPv4"""
-        port = self.port()
-        self.link(space, device, self.core, port)
-        self.core.ip(f"addr add {CORE4} peer {addresses[0]}/32 dev {port}",
-                     f"link set {port} up",
-                     *(f"route add {address}/32 dev {port}"
-                       for address in addresses[1:]))
-        space.ip(f"addr add {addresses[0]} peer {CORE4}/32 dev {device}",
+    def region(self, name, number):
+        """Two routers in a row; who is attached to the last one is three
+        routers away from what is at the core"""
+        at = self.core
+        for n in (1, 2):
+            at = self.have(Router(f"{name}{n}-{self.suffix}",
+                                  f"198.32.6{4 + number}.{n}", at))
+            at.uplink = self.attach(at, "uplink", at.address,
+                                    at=at.upstream)
+        return at
+
+    def attach(self, space, device, *addresses, at=None):
+        """An access of its own to a router, else the core"""
+        router, port = at or self.core, self.port()
+        self.link(space, device, router, port)
+        router.ip(f"addr add {router.address} peer {addresses[0]}/32 dev {port}",
+                  f"link set {port} up")
+        for n, address in enumerate(addresses):
+            router.reach(port, address, addresses[0] if n else None)
+        space.ip(f"addr add {addresses[0]} peer {router.address}/32 dev {device}",
                  *(f"addr add {address}/32 dev {device}"
                    for address in addresses[1:]),
-                 f"link set {device} up", f"route add default via {CORE4}")
+                 f"link set {device} up",
+                 f"route add default via {router.address}")
         space.wires.append(device)
+        return port
 
     def attach6(self, space, address):
         """A place on the IPv6 segment"""
@@ -272,10 +301,10 @@ class Lab:
         nat.hosts.update((number, address) for number in ports)
         return address
 
-    def nat(self, name, outer, net, kind, words=()):
-        """A NAT on the core"""
+    def nat(self, name, outer, net, kind, words=(), at=None):
+        """A NAT at a router, else at the core"""
         nat = self.have(Nat(f"{name}-{self.suffix}", outer, net, kind, words))
-        self.attach(nat, "wan", outer)
+        self.attach(nat, "wan", outer, at=at)
         return nat
 
     def inner_nat(self, name, outer, number, ports, net, kind, words=()):
@@ -301,6 +330,8 @@ class Lab:
 
     def miredo(self, space, program, *lines):
         """One of Miredo's programs, with this configuration"""
+        if not os.path.exists("/dev/net/tun"):
+            subprocess.run(["modprobe", "-q", "tun"], check=False)
         path = os.path.join(self.dir, f"{space.name}.conf")
         with open(path, "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")

@@ -20,6 +20,7 @@ import os
 import sys
 import time
 
+import judge
 import nat_cells
 import nat_lab
 from control import Control
@@ -29,8 +30,10 @@ KINDS = ("none", "cone", "address", "port", "symmetric")
 WAYS = ("early", "input")
 SLOW = 6 if os.environ.get("KSFT_MACHINE_SLOW") == "yes" else 2
 
-# From the row's type of NAT to the column's, in the order of KINDS. +: works
-# by RFC 4380 or 6081; -: does not; n: has no address.
+# From the row's type of NAT to the column's, in the order of KINDS. +: works;
+# -: does not; n: has no address. First RFC 4380 by itself, then with RFC 6081
+# at both ends, where the numbers are added: the figure in its section 3.
+# "symmetric" is "port-symmetric" there.
 PAIRS = """
 NM-01 none      + + + + n
 NM-02 cone      + + + + n
@@ -38,14 +41,26 @@ NM-03 address   + + + + n
 NM-04 port      + + + + n
 NM-05 symmetric n n n n n
 """
+PAIRS_6081 = """
+NM-19 none      + + + + +
+NM-19 cone      + + + + +
+NM-20 address   + + + + +
+NM-21 port      + + + + -
+NM-26 symmetric + + + - -
+"""
 
-# From behind this type of NAT to a native host, and from it
+# From behind this type of NAT to a native host, and from it. RFC 6081 gives
+# the client an address, but is for clients only: to a relay it is a client
+# whose bubbles come from a port that its address does not name.
 NATIVES = """
 NM-28 none      + +
 NM-28 cone      + +
 NM-29 address   + +
 NM-29 port      + +
 NM-30 symmetric n n
+"""
+NATIVES_6081 = """
+NM-30 symmetric - -
 """
 
 # Special topologies. What RFC 4380 says by itself, what with RFC 6081.
@@ -80,12 +95,22 @@ def table(text, targets):
     return found
 
 
-def natives():
-    """The same, of cells with a native host"""
-    found = {}
-    for (kind, way), wanted in table(NATIVES, ("to", "from")).items():
-        found[(kind, "native") if way == "to" else ("native", kind)] = wanted
+def pairs(extended):
+    """What is expected of each pair; extended: with RFC 6081"""
+    found = table(PAIRS, KINDS)
+    if extended:
+        for key, (number, mark) in table(PAIRS_6081, KINDS).items():
+            found[key] = f"{found[key][0]} {number}", mark
     return found
+
+
+def natives(extended):
+    """The same, of cells with a native host"""
+    by_way = table(NATIVES, ("to", "from"))
+    if extended:
+        by_way.update(table(NATIVES_6081, ("to", "from")))
+    return {(kind, "native") if way == "to" else ("native", kind): wanted
+            for (kind, way), wanted in by_way.items()}
 
 
 def specials(extended):
@@ -99,29 +124,53 @@ def specials(extended):
 
 @dataclasses.dataclass
 class Known:
-    """What is seen in place of that, and why: words of a field are meant
-    all, no words mean any"""
-    configurations: str
-    ways: str
-    sources: str
-    targets: str
+    """What is seen in place of that, and why. Each of the first four says
+    which values it is about; none: any."""
+    configurations: tuple
+    ways: tuple
+    sources: tuple
+    targets: tuple
     mark: str
     why: str
 
     def covers(self, key):
-        return all(not mine or its in mine.split(", ") for mine, its in zip(
+        return all(not mine or its in mine for mine, its in zip(
             (self.configurations, self.ways, self.sources, self.targets),
             key))
 
 
-STRAY = ("the bubble that the NAT took for its own is in the way of the "
-         "answer, which gets another port")
+STRAY = ("Miredo's direct bubble is at the other NAT before that is open, and "
+         "its entry there is in the way of the answer")
+COOKIE = ("there is an address, and Miredo takes an answer from any port that "
+          "has its cookie (NM-45)")
+NO_NONCE = ("there is an address, but Miredo neither sends nor knows the nonce "
+            "that proves another port (NM-45)")
+RELAY = ("Miredo has an address, as it does not ask the secondary server "
+         "(DEV-01), but our relay wants the port that it names (RL-RX-02)")
+OPEN, SYMMETRIC = ("none", "cone", "address"), ("symmetric",)
+
+# The first that fits counts
 KNOWN = [
-    Known("ours", "input", "none, cone, address, port", "address, port", "-",
+    Known(("Miredo sends", "Miredo alone"), (), OPEN, SYMMETRIC, "+", COOKIE),
+    Known(("Miredo sends", "Miredo answers", "Miredo alone"), (), SYMMETRIC,
+          KINDS, "-", NO_NONCE),
+    Known(("Miredo sends", "Miredo answers", "Miredo alone"), (), KINDS,
+          SYMMETRIC, "-", NO_NONCE),
+    Known(("Miredo sends",), ("input",), ("port",), ("port",), "-", STRAY),
+    Known(("Miredo alone",), ("input",), ("port",), ("address", "port"), "-",
           STRAY),
-    Known("ours", "input", "to behind port in cone, to behind cone in port, "
-          "to the one of two clients with one port, to the other, "
-          "clients of different servers", "", "-", STRAY),
+    Known(("Miredo alone",), ("input",),
+          ("to behind port in cone", "to behind cone in port",
+           "to the one of two clients with one port", "to the other",
+           "clients of different servers"), (), "-", STRAY),
+    Known(("Miredo alone",), (), ("to behind symmetric in cone",), (), "-",
+          NO_NONCE),
+    Known(("Miredo's client",), (), SYMMETRIC, ("native",), "-", RELAY),
+    Known(("Miredo's client",), (), ("native",), SYMMETRIC, "-", RELAY),
+    Known(("Miredo's relay", "Miredo alone"), (), SYMMETRIC, ("native",), "+",
+          COOKIE),
+    Known(("Miredo's relay", "Miredo alone"), (), ("native",), SYMMETRIC, "+",
+          COOKIE),
 ]
 
 
@@ -182,6 +231,12 @@ class Configuration:
     target: str
     relay: str = ""
 
+    @property
+    def extended(self):
+        """RFC 6081 at both ends"""
+        return all(FAMILIES[family][0] is Ours
+                   for family in (self.source, self.target))
+
 
 PAIR_CONFIGURATIONS = {
     "ours": Configuration("ours", "ours"),
@@ -239,10 +294,10 @@ class Specials:
         self.forwarded()
         self.servers()
 
-    def nat(self, kind="port", *words):
+    def nat(self, kind="port", *words, side="to"):
         net = self.matrix.net()
         nat = self.lab.nat(self.label("nat"), f"{net}.1", "192.168.1", kind,
-                           [*self.words, *words])
+                           [*self.words, *words], self.matrix.regions[side])
         self.matrix.nats.append(nat)
         return nat
 
@@ -265,7 +320,7 @@ class Specials:
         return make(self.lab, space, port, server or usual)
 
     def outside(self):
-        return self.client(self.nat())
+        return self.client(self.nat(side="from"))
 
     def add(self, title, one, other):
         self.matrix.special[self.name, self.way, title, ""] = one, other
@@ -333,23 +388,25 @@ class Specials:
 class Matrix:
     """The sites, who serves them, and the cells between them"""
 
-    def __init__(self, lab, pairs, natives):
+    def __init__(self, lab, pair_names, native_names):
         self.lab = lab
-        self.pairs, self.natives = pairs, natives
+        self.pairs, self.natives = pair_names, native_names
         self.nats, self.clients, self.outcome = [], {}, {}
         self.special, self.more_servers = {}, []
-        used = [*pairs.values(), *natives.values()]
+        used = [*pair_names.values(), *native_names.values()]
         self.families = [
             family for family in FAMILIES if any(
                 family in (configuration.source, configuration.target)
                 for configuration in used)]
         self.sites = 0
+        self.regions = {side: lab.region(side, number) for number, side in
+                        enumerate(("from", "to"), start=1)}
         for side in "from", "to":
             for way in WAYS:
                 for kind in KINDS:
                     self.site(side, way, kind)
         for name in SPECIAL_CONFIGURATIONS:
-            if name in pairs:
+            if name in pair_names:
                 for way in WAYS:
                     Specials(self, name, way)
         self.server = lab.server("server", nat_lab.SERVER4, nat_lab.SERVER6)
@@ -379,14 +436,16 @@ class Matrix:
         nat = None
         if kind != "none":
             nat = self.lab.nat(f"nat-{name}", f"{net}.1", "192.168.1", kind,
-                               ["input"] if way == "input" else [])
+                               ["input"] if way == "input" else [],
+                               self.regions[side])
             self.nats.append(nat)
         for n, family in enumerate(self.families):
             space = self.lab.namespace(f"{n}-{name}")
             if nat:
                 self.lab.behind(nat, space, 2 + n, 40000 + n)
             else:
-                self.lab.attach(space, "eth0", f"{net}.{2 + n}")
+                self.lab.attach(space, "eth0", f"{net}.{2 + n}",
+                                at=self.regions[side])
             make, server = FAMILIES[family]
             self.clients[side, way, kind, family] = make(
                 self.lab, space, 40000 + n, server)
@@ -457,14 +516,14 @@ class Matrix:
 
     def round(self, cells):
         """Cells at once: key, sender, receiver, address of the receiver"""
-        pairs = []
+        able = []
         for key, source, target, address in cells:
             if source and address:
-                pairs.append(nat_cells.Pair(key, source.name, target.name,
+                able.append(nat_cells.Pair(key, source.name, target.name,
                                             address))
             else:
                 self.outcome[key] = "no address"
-        self.outcome.update(nat_cells.run(pairs, 10 * SLOW))
+        self.outcome.update(nat_cells.run(able, 10 * SLOW))
         for nat in self.nats:
             nat.forget()
 
@@ -494,13 +553,15 @@ class Matrix:
                        f"expected: {WORDS[mark]}")
 
     def verdicts(self, tap):
-        for wanted, names in ((table(PAIRS, KINDS), self.pairs),
-                              (natives(), self.natives),
-                              (specials(False), {name for name, *_ in
-                                                 self.special})):
+        named = {name for name, *_ in self.special}
+        for names, wanted in ((self.pairs, pairs), (self.natives, natives),
+                              (named, specials)):
             for name in names:
+                table_of = wanted(PAIR_CONFIGURATIONS[name].extended
+                                  if wanted is not natives else
+                                  NATIVE_CONFIGURATIONS[name].extended)
                 for way in WAYS:
-                    for pair, (number, mark) in wanted.items():
+                    for pair, (number, mark) in table_of.items():
                         self.verdict(tap, (name, way, *pair), number, mark)
 
     def show(self):
@@ -527,6 +588,26 @@ class Matrix:
                 for target in targets))
 
 
+class Capture:
+    """What passes the core, for tshark to judge"""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.path = os.path.join(lab.dir, "core.pcap")
+        self.tcpdump = lab.start(lab.core, "tcpdump", "-i", "any", "-Q", "in",
+                                 "-Z", "root", "-w", self.path, "udp")
+        while not os.path.exists(self.path):
+            time.sleep(0.1)
+
+    def verdict(self):
+        """For Tap.result()"""
+        self.lab.end([self.tcpdump])
+        self.lab.children.remove(self.tcpdump)
+        wrong = judge.judge(self.path)
+        return (not wrong, "tshark agrees with all that passed the core",
+                "; ".join(wrong[:5]))
+
+
 def note(text):
     """With the machine's time, since some have to be patient"""
     print(f"# {time.monotonic():.0f} s: {text}", flush=True)
@@ -547,6 +628,8 @@ def main(names):
                         chosen(NATIVE_CONFIGURATIONS, names))
         lab.build()
         note("built")
+        # Miredo's packets are not ours to judge
+        capture = names == ["ours"] and Capture(lab)
         matrix.start(30 * SLOW)
         have = sum(bool(client.address) for client in matrix.clients.values())
         note(f"{have} of {len(matrix.clients)} clients have an address")
@@ -554,6 +637,8 @@ def main(names):
         note("all cells are tried")
         matrix.show()
         matrix.verdicts(tap)
+        if capture:
+            tap.result(*capture.verdict())
     return tap.finish()
 
 
