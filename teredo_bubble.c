@@ -316,7 +316,7 @@ static struct teredo_reply *teredo_reply_slot(struct teredo_dev *t,
 					t->hash_seed) % TEREDO_HASH_SIZE];
 }
 
-/* Spacing and cap of the replies to one origin (CL-B-05) */
+/* Spacing and cap of the replies to one origin (CL-B-05, SEC-47) */
 static bool teredo_reply_token(struct teredo_dev *t, struct teredo_ep origin)
 {
 	struct teredo_reply *r = teredo_reply_slot(t, origin);

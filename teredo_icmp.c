@@ -11,11 +11,12 @@
 #include <net/icmp.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
+#include <net/ndisc.h>
 #include <net/udp.h>
 
 #include "teredo.h"
 
-#define TEREDO_ICMP6_RATE	10		/* C-30 */
+#define TEREDO_ICMP6_RATE	10		/* C-30, SEC-54 */
 
 /*
  * Does the packet earn an error (TUN-15)? The core asks too, but too late for
@@ -33,7 +34,7 @@ static bool teredo_icmp6_due(const struct sk_buff *skb)
 		return true;
 	type = skb_header_pointer(skb, skb_network_offset(skb) + sizeof(*ip6),
 				  sizeof(buf), &buf);
-	return type && *type & ICMPV6_INFOMSG_MASK;
+	return type && *type & ICMPV6_INFOMSG_MASK && *type != NDISC_REDIRECT;
 }
 
 static void teredo_icmp6_send(struct teredo_dev *t, struct teredo_bucket *b,

@@ -129,7 +129,7 @@ static unsigned int teredo_request_origin(const struct teredo_request *rq)
 	return 0;
 }
 
-/* Is the IPv6 source the Teredo address of the sender (SV-09)? */
+/* Is the IPv6 source the Teredo address of the sender (SV-09, SEC-28)? */
 static bool teredo_request_from_client(const struct teredo_request *rq)
 {
 	return teredo_has_prefix(&rq->ip6.saddr, rq->cfg->prefix) &&

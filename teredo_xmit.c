@@ -371,7 +371,7 @@ static int teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 	tos = cfg->tos == TEREDO_TOS_INHERIT ? dsfield & ~INET_ECN_MASK :
 					       cfg->tos;
 	if (cfg->ecn == TEREDO_ECN_COPY)	/* TUN-05, TUN-06, SEC-69 */
-		tos = INET_ECN_encapsulate(tos, dsfield);
+		tos |= dsfield & INET_ECN_MASK;	/* CE too, unlike RFC 3168 */
 	if (cfg->pmtudisc && teredo_exceeds(skb, TEREDO_MIN_MTU))
 		df = htons(IP_DF);		/* TUN-03 */
 
