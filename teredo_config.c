@@ -472,7 +472,7 @@ int teredo_config_parse(struct teredo_config *cfg, struct nlattr *tb[],
 }
 
 /**
- * teredo_config_underlay - does the user choose how packets go out, or where to?
+ * teredo_config_underlay - does the user choose how packets leave, or where to?
  * @data: attributes of the kind, or NULL
  *
  * Return: true if the user needs CAP_NET_ADMIN over the underlay, too.

@@ -193,10 +193,10 @@ static void teredo_err_tell(struct teredo_dev *t, struct sk_buff *error,
  * what an ICMPv6 error sent to that sender can: address unreachable (code 3)
  * is a hint that ends no established connection. At most ten of them a second
  * leave, out of a bucket of their own: a client of a relay can use these up,
- * or have them sent to somebody whose packet it only claims to quote. He cannot do more, as no error changes a peer, a
- * mapping or the qualification, and none ends or shortens a search (TUN-13):
- * NATs reject direct bubbles as a matter of course, and a search that failed
- * by a forgery would bar the peer for minutes.
+ * or have them sent to somebody whose packet it only claims to quote. He cannot
+ * do more, as no error changes a peer, a mapping or the qualification, and none
+ * ends or shortens a search (TUN-13): NATs reject direct bubbles as a matter of
+ * course, and a search that failed by a forgery would bar the peer for minutes.
  *
  * Fragmentation needed (TUN-12): the IPv4 stack has recorded the path MTU in
  * a route exception before it came here. Without pmtudisc our datagrams have

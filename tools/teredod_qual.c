@@ -291,8 +291,8 @@ static void remapped(struct teredod *t)
 {
 	struct teredod_qual *q = &t->qual;
 
-	/* CL-M-05, CL-Q-17. The secondary is asked whichever part differs: a NAT with
-	 * several addresses may be symmetric in these.
+	/* CL-M-05, CL-Q-17. The secondary is asked whichever part differs: a
+	 * NAT with several addresses may be symmetric in these.
 	 */
 	teredod_log(t, LOG_NOTICE, "mapping changed from %s to %s",
 		    ep_text(q->binding.mapped).s, ep_text(q->mapped).s);
