@@ -325,21 +325,6 @@ def _(lab):
                 "tx_unreachable": 1}, errors=[(1, 3)])
 
 
-@client("CL-B-02 C-14", "data a second ago: the bubbles wait for another",
-        clock=True)
-def _(lab):
-    trusted(lab)
-    lab.wait(29)
-    lab.mark()
-    lab.out(data(lab, 1))
-    lab.wait(1.2)
-    lab.expect([(CLIENT, data(lab, 1))])
-    lab.out(data(lab, 2))
-    lab.wait(1.5)
-    lab.expect(at(2, pair(lab)), {"tx_bubbles_direct": 1,
-                                  "tx_bubbles_indirect": 1})
-
-
 @client("CL-TX-14 SEC-32", "no indirect bubble to a server that is not global",
         clock=True)
 def _(lab):
