@@ -21,7 +21,7 @@ conf()
 {
 	printf '%s\n' "identifier = host" "secret-file = $LOGS/secret" "$@" \
 		>"$LOGS/conf"
-	(umask 077 && echo $SECRET >"$LOGS/secret")
+	(umask 077 && echo "$SECRET" >"$LOGS/secret")
 }
 
 no_key()
@@ -39,7 +39,7 @@ sha1()
 	local capture
 
 	conf
-	echo $SECRET | key set host
+	echo "$SECRET" | key set host
 	ip netns exec "$core" tcpdump -x -n -l -c 1 -i eth0 udp dst port 3544 \
 		>"$LOGS/capture" 2>"$LOGS/tcpdump" &
 	capture=$!
@@ -62,7 +62,7 @@ sha256()
 {
 	conf "algorithm = hmac-sha256"
 	key del host
-	echo $SECRET | key set host hmac-sha256
+	echo "$SECRET" | key set host hmac-sha256
 	helper_start "$client" -c "$LOGS/conf"
 	qualified "$client"
 	check_err $? "not qualified"
@@ -99,7 +99,7 @@ not_known()
 hidden()
 {
 	conf
-	echo $SECRET | key set host
+	echo "$SECRET" | key set host
 	helper_start "$client" -c "$LOGS/conf"
 	qualified "$client"
 	check_err $? "not qualified"
