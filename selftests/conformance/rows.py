@@ -80,12 +80,17 @@ def chosen(wanted):
             (CLOCK or not row.clock) and not (SLOW and row.again)]
 
 
+def note(text):
+    """Into the kernel log"""
+    with open("/dev/kmsg", "w", encoding="utf-8") as log:
+        log.write(f"teredo-row: {text[:500]}\n")
+
+
 def run(rows, labs, tap):
     """Runs them; labs gives the networks for a mode"""
     for row in rows:
         # so that what the kernel has to say has a place
-        with open("/dev/kmsg", "w", encoding="ascii") as log:
-            log.write(f"teredo-row: {row.ids[0]} {row.where}\n")
+        note(f"{row.ids[0]} {row.where}")
         lab = labs(row.mode)
         lab.begin()
         try:
@@ -95,5 +100,7 @@ def run(rows, labs, tap):
         except Exception:       # whatever goes wrong, the next row runs
             lab.wrong.append(traceback.format_exc().strip())
         lab.end()
+        if lab.wrong:
+            note("not ok: " + lab.wrong[0].replace("\n", " "))
         tap.result(not lab.wrong, f"{' '.join(row.ids)} {row.title}",
                    "\n".join(lab.wrong).replace("\n", "\n# "))
