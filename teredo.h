@@ -448,7 +448,7 @@ int teredo_config_fill(struct sk_buff *skb, const struct teredo_dev *t);
 netdev_tx_t teredo_xmit(struct sk_buff *skb, struct net_device *dev);
 struct rtable *teredo_route(const struct teredo_dev *t,
 			    const struct teredo_config *cfg, struct sock *sk,
-			    struct teredo_ep to, __be32 *saddr);
+			    struct teredo_ep to, __be32 *saddr, int link);
 void teredo_peer_send(struct teredo_peer *peer, struct sk_buff *skb);
 int teredo_send(struct teredo_dev *t, struct sk_buff *skb,
 		struct teredo_ep to, u8 hops);

@@ -157,7 +157,7 @@ static bool teredo_behind_nat(struct teredo_dev *t,
 		sk = rcu_dereference(t->sk);
 		if (!sk)
 			return false;
-		rt = teredo_route(t, cfg, sk, to, &saddr);
+		rt = teredo_route(t, cfg, sk, to, &saddr, 0);
 		if (IS_ERR(rt))
 			return false;
 		ip_rt_put(rt);

@@ -145,6 +145,14 @@ static void teredo_trace_packet(struct teredo_dev *t, unsigned int stat,
 	teredo_trace_skb(t, true, stat, to, skb, off);
 }
 
+static void teredo_rx_drop_end(struct teredo_dev *t, struct sk_buff *skb,
+			       unsigned int stat)
+{
+	teredo_count(t, stat);
+	dev_core_stats_rx_dropped_inc(t->dev);
+	kfree_skb_reason(skb, teredo_reason(stat));
+}
+
 /**
  * teredo_drop - drop a received packet
  * @t: the device
@@ -157,9 +165,7 @@ void teredo_drop(struct teredo_dev *t, struct sk_buff *skb, unsigned int stat)
 {
 	if (trace_teredo_drop_enabled())
 		teredo_trace_datagram(t, stat, skb);
-	teredo_count(t, stat);
-	dev_core_stats_rx_dropped_inc(t->dev);
-	kfree_skb_reason(skb, teredo_reason(stat));
+	teredo_rx_drop_end(t, skb, stat);
 }
 
 /**
@@ -176,9 +182,7 @@ void teredo_drop_inner(struct teredo_dev *t, struct sk_buff *skb,
 {
 	if (trace_teredo_drop_enabled())
 		teredo_trace_skb(t, false, stat, from, skb, 0);
-	teredo_count(t, stat);
-	dev_core_stats_rx_dropped_inc(t->dev);
-	kfree_skb_reason(skb, teredo_reason(stat));
+	teredo_rx_drop_end(t, skb, stat);
 }
 
 /**

@@ -66,7 +66,7 @@ static int teredo_qual_local(struct teredo_dev *t, struct teredo_qual *q)
 	if (!sk) {
 		err = -ENETDOWN;
 	} else {
-		rt = teredo_route(t, cfg, sk, to, &q->local);
+		rt = teredo_route(t, cfg, sk, to, &q->local, 0);
 		if (IS_ERR(rt)) {
 			err = PTR_ERR(rt);
 		} else {

@@ -233,14 +233,26 @@ drop:
 	return NULL;
 }
 
-/* As teredo_route() below, by a given device unless @link is 0 */
-static struct rtable *teredo_route_link(const struct teredo_dev *t,
-					const struct teredo_config *cfg,
-					struct sock *sk, struct teredo_ep to,
-					__be32 *saddr, int link)
+/**
+ * teredo_route - route to an endpoint
+ * @t: the device
+ * @cfg: its configuration
+ * @sk: socket that the datagram leaves from
+ * @to: endpoint
+ * @saddr: in: wanted source address or 0; out: source address
+ * @link: ifindex of the device that it leaves on, 0 = the configured one, if
+ *	  there is one
+ *
+ * RCU, BH disabled.
+ *
+ * Return: a route with a reference, or an error pointer.
+ */
+struct rtable *teredo_route(const struct teredo_dev *t,
+			    const struct teredo_config *cfg, struct sock *sk,
+			    struct teredo_ep to, __be32 *saddr, int link)
 {
 	struct flowi4 fl4 = {
-		.flowi4_oif = link,
+		.flowi4_oif = link ?: cfg->link,
 		.flowi4_mark = cfg->fwmark,
 		.flowi4_proto = IPPROTO_UDP,
 		.daddr = to.addr,
@@ -259,25 +271,6 @@ static struct rtable *teredo_route_link(const struct teredo_dev *t,
 	}
 	*saddr = fl4.saddr;
 	return rt;
-}
-
-/**
- * teredo_route - route to an endpoint
- * @t: the device
- * @cfg: its configuration
- * @sk: socket that the datagram leaves from
- * @to: endpoint
- * @saddr: in: wanted source address or 0; out: source address
- *
- * RCU, BH disabled.
- *
- * Return: a route with a reference, or an error pointer.
- */
-struct rtable *teredo_route(const struct teredo_dev *t,
-			    const struct teredo_config *cfg, struct sock *sk,
-			    struct teredo_ep to, __be32 *saddr)
-{
-	return teredo_route_link(t, cfg, sk, to, saddr, cfg->link);
 }
 
 /* Outer source address: configured, or fixed at qualification (TUN-18) */
@@ -306,7 +299,7 @@ static struct rtable *teredo_peer_route(struct teredo_peer *peer,
 		return (struct rtable *)dst;
 	}
 	*saddr = teredo_saddr(peer->t, cfg);
-	rt = teredo_route(peer->t, cfg, sk, to, saddr);
+	rt = teredo_route(peer->t, cfg, sk, to, saddr, 0);
 	if (IS_ERR(rt))
 		return rt;
 	spin_lock_bh(&peer->lock);
@@ -470,14 +463,24 @@ void teredo_peer_send(struct teredo_peer *peer, struct sk_buff *skb)
 	teredo_output(t, cfg, sk, skb, rt, saddr, to, cfg->ttl);
 }
 
-static int teredo_send_ttl(struct teredo_dev *t, struct sock *sk, __be32 saddr,
-			   struct sk_buff *skb, struct teredo_ep to, u8 ttl)
+/* A packet of our own: from @sk, or if that is NULL from the service port */
+static int teredo_send_own(struct teredo_dev *t, struct sock *sk, __be32 saddr,
+			   struct sk_buff *skb, struct teredo_ep to, u8 ttl,
+			   int link)
 {
 	const struct teredo_config *cfg = rcu_dereference(t->cfg);
 	struct rtable *rt;
 	int err;
 
-	rt = teredo_route(t, cfg, sk, to, &saddr);
+	if (!sk) {
+		sk = rcu_dereference(t->sk);
+		saddr = teredo_saddr(t, cfg);
+	}
+	if (!sk) {
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_DOWN);
+		return -ENETDOWN;
+	}
+	rt = teredo_route(t, cfg, sk, to, &saddr, link);
 	if (IS_ERR(rt)) {
 		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_ROUTE);
 		return PTR_ERR(rt);
@@ -502,8 +505,8 @@ static int teredo_send_ttl(struct teredo_dev *t, struct sock *sk, __be32 saddr,
 int teredo_send_from(struct teredo_dev *t, struct sock *sk, __be32 saddr,
 		     struct sk_buff *skb, struct teredo_ep to)
 {
-	return teredo_send_ttl(t, sk, saddr, skb, to,
-			       rcu_dereference(t->cfg)->ttl);
+	return teredo_send_own(t, sk, saddr, skb, to,
+			       rcu_dereference(t->cfg)->ttl, 0);
 }
 
 /**
@@ -520,15 +523,9 @@ int teredo_send_from(struct teredo_dev *t, struct sock *sk, __be32 saddr,
 int teredo_send(struct teredo_dev *t, struct sk_buff *skb, struct teredo_ep to,
 		u8 hops)
 {
-	const struct teredo_config *cfg = rcu_dereference(t->cfg);
-	struct sock *sk = rcu_dereference(t->sk);
-
-	if (!sk) {
-		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_DOWN);
-		return -ENETDOWN;
-	}
-	return teredo_send_ttl(t, sk, teredo_saddr(t, cfg), skb, to,
-			       min_not_zero(cfg->ttl, hops));
+	return teredo_send_own(t, NULL, 0, skb, to,
+			       min_not_zero(rcu_dereference(t->cfg)->ttl,
+					    hops), 0);
 }
 
 /**
@@ -546,24 +543,7 @@ int teredo_send(struct teredo_dev *t, struct sk_buff *skb, struct teredo_ep to,
 int teredo_send_group(struct teredo_dev *t, struct sk_buff *skb,
 		      struct teredo_ep to, int link)
 {
-	const struct teredo_config *cfg = rcu_dereference(t->cfg);
-	struct sock *sk = rcu_dereference(t->sk);
-	__be32 saddr = teredo_saddr(t, cfg);
-	struct rtable *rt;
-	int err;
-
-	if (!sk) {
-		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_DOWN);
-		return -ENETDOWN;
-	}
-	rt = teredo_route_link(t, cfg, sk, to, &saddr, link);
-	if (IS_ERR(rt)) {
-		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_ROUTE);
-		return PTR_ERR(rt);
-	}
-	err = teredo_output(t, cfg, sk, skb, rt, saddr, to, 1);
-	ip_rt_put(rt);
-	return err;
+	return teredo_send_own(t, NULL, 0, skb, to, 1, link);
 }
 
 /**
