@@ -49,6 +49,19 @@
 #define TEREDO_TICK		(HZ / 10)
 #define TEREDO_WHEEL_SIZE	4096
 
+/* Jiffies that the machine has slept since boot; see teredo_now() */
+extern u64 teredo_slept;
+
+/*
+ * Jiffies since boot, those included that the machine slept through: what a
+ * NAT has forgotten meanwhile is not valid afterwards (V-06). Not for timers,
+ * which stand still in sleep. Any context.
+ */
+static inline u64 teredo_now(void)
+{
+	return get_jiffies_64() + READ_ONCE(teredo_slept);
+}
+
 /* Counters are numbered by the uapi attributes that carry them */
 #define TEREDO_NR_STATS		(TEREDO_A_STATS_MAX + 1)
 
@@ -102,8 +115,8 @@ struct teredo_config {
  * @local: outer source address, fixed at qualification (TUN-18)
  * @link: ifindex of the device towards the server
  * @flags: flags field of @addr, host order
- * @since: jiffies when @addr was formed
- * @expires: jiffies when the lifetime ends
+ * @since: when @addr was formed, teredo_now()
+ * @expires: when the lifetime ends, teredo_now()
  *
  * Published by RCU while qualified, NULL else.
  */
@@ -116,19 +129,19 @@ struct teredo_qual {
 	__be32		local;
 	int		link;
 	u16		flags;
-	unsigned long	since;
-	unsigned long	expires;
+	u64		since;
+	u64		expires;
 };
 
 /**
  * struct teredo_bucket - token bucket
- * @stamp: jiffies of the last refill
+ * @stamp: of the last refill, teredo_now()
  * @tokens: in 1/HZ of a token
  *
  * Holds twice the rate at most. Zero initialised it starts full.
  */
 struct teredo_bucket {
-	unsigned long	stamp;
+	u64		stamp;
 	u64		tokens;
 };
 
@@ -136,8 +149,8 @@ struct teredo_bucket {
 struct teredo_reply {
 	struct teredo_ep ep;
 	u8		count;
-	unsigned long	last;
-	unsigned long	first;
+	u64		last;
+	u64		first;
 };
 
 #define TEREDO_HASH_SIZE	256
@@ -199,7 +212,7 @@ struct teredo_dev {
 	struct net		*helper_net;	/* of that port */
 	char			reason[128];
 	struct delayed_work	qual_work;
-	u64			server_rx;	/* jiffies64 (CL-RX-04) */
+	u64			server_rx;	/* teredo_now() (CL-RX-04) */
 	struct teredo_bucket	ctrl_rx;
 	struct teredo_bucket	ctrl_tx;
 	struct teredo_bucket	ctrl_err;
@@ -297,21 +310,21 @@ struct teredo_search {
  * @dst: route to the endpoint, RCU; written under @lock
  * @rx_packets: accepted from the endpoint, bubbles too
  * @tx_packets: sent to the endpoint, bubbles too
- * @last_rx: jiffies of the last reception, low 32 bits
- * @last_tx: jiffies of the last transmission, low 32 bits
+ * @last_rx: last reception
+ * @last_tx: last transmission
  * @saddr: outer source address that belongs to @dst. A reader may see it
  *	   with the former @dst: a packet that could as well have left before.
  * @t: the device
  * @lock: protects what is said to be
  * @due: tick of the wheel
- * @retry: jiffies, low 32 bits; a failed peer is not tried again before
+ * @retry: a failed peer is not tried again before
  * @nonce_sent: of the last indirect bubble to the peer, void once it came
  *		back; 0 = none (X-SN-02)
- * @nonce_at: jiffies of that bubble, low 32 bits
+ * @nonce_at: time of that bubble
  * @nonce_rcvd: of the last indirect bubble from the peer, 0 = none (X-SN-02)
  * @local: address and port learned by local discovery, port 0 = none (V-03)
- * @local_seen: jiffies of the last discovery bubble, low 32 bits
- * @window: jiffies of the first of @bubbles, low 32 bits (CL-B-03)
+ * @local_seen: time of the last discovery bubble
+ * @window: time of the first of @bubbles (CL-B-03)
  * @bubbles: pairs of bubbles in this window, a client's only
  * @answer: an indirect bubble is due (X-SN-09)
  * @ever_rx: a packet was accepted at least once
@@ -320,6 +333,8 @@ struct teredo_search {
  * @search: NULL unless TEREDO_PEER_SEARCH
  * @wheel: in a slot of the wheel, teredo_dev.lock
  * @lru: in teredo_dev.untrusted or .trusted, teredo_dev.lock
+ *
+ * Times are the low 32 bits of teredo_now().
  *
  * No reference count: a peer is found and used in one RCU read-side section,
  * and freed a grace period after teredo_peer_remove() made it unreachable.
@@ -395,7 +410,7 @@ static inline bool teredo_addr6_global(const struct in6_addr *a)
 /* Was the peer heard within its validity (C-11, CL-P-04)? */
 static inline bool teredo_peer_fresh(const struct teredo_peer *peer)
 {
-	return (u32)jiffies - READ_ONCE(peer->last_rx) < TEREDO_VALIDITY;
+	return (u32)teredo_now() - READ_ONCE(peer->last_rx) < TEREDO_VALIDITY;
 }
 
 /* Is the peer's endpoint good for sending (C-11)? */
@@ -542,6 +557,7 @@ void teredo_servers(const struct teredo_dev *t, const struct teredo_qual *q,
 void teredo_qual_init(struct teredo_dev *t);
 int teredo_qual_set(struct teredo_dev *t, struct nlattr *attrs[],
 		    struct netlink_ext_ack *extack);
+void teredo_qual_arm(struct teredo_dev *t);
 void teredo_qual_down(struct teredo_dev *t);
 void teredo_qual_forget(struct teredo_dev *t);
 int teredo_ctrl_bind(struct teredo_dev *t, u32 portid, struct net *net,

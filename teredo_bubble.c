@@ -237,7 +237,7 @@ static void teredo_bubble_indirect(struct teredo_peer *peer,
 		while (!nonce);			/* C-20, X-SN-12 */
 		spin_lock(&peer->lock);
 		peer->nonce_sent = nonce;
-		peer->nonce_at = (u32)jiffies;
+		peer->nonce_at = (u32)teredo_now();
 		spin_unlock(&peer->lock);
 		if (teredo_same_nat(q, &peer->addr) &&
 		    q->local != q->mapped.addr) {
@@ -299,7 +299,7 @@ void teredo_bubble_pair(struct teredo_peer *peer,
  */
 u32 teredo_bubble_bar(const struct teredo_peer *peer)
 {
-	u32 open = (u32)jiffies - peer->window;
+	u32 open = (u32)teredo_now() - peer->window;
 
 	lockdep_assert_held(&peer->lock);
 	if (peer->bubbles == TEREDO_TRIES)
@@ -320,7 +320,7 @@ static struct teredo_reply *teredo_reply_slot(struct teredo_dev *t,
 static bool teredo_reply_token(struct teredo_dev *t, struct teredo_ep origin)
 {
 	struct teredo_reply *r = teredo_reply_slot(t, origin);
-	unsigned long now = jiffies;
+	u64 now = teredo_now();
 	bool ok = true;
 
 	spin_lock(&t->limit_lock);
@@ -358,7 +358,7 @@ void teredo_reply_heard(struct teredo_dev *t, struct teredo_ep from)
 	if (teredo_ep_equal(r->ep, from) && r->count) {
 		/* the window starts anew, the spacing stays */
 		r->count = 1;
-		r->first = jiffies;
+		r->first = teredo_now();
 	}
 	spin_unlock(&t->limit_lock);
 }
@@ -378,7 +378,7 @@ bool teredo_nonce_proves(struct teredo_peer *peer, __be32 nonce)
 
 	spin_lock(&peer->lock);
 	match = nonce && peer->nonce_sent == nonce &&
-		(u32)jiffies - peer->nonce_at < TEREDO_NONCE_LIFE;
+		(u32)teredo_now() - peer->nonce_at < TEREDO_NONCE_LIFE;
 	if (match)
 		peer->nonce_sent = 0;
 	spin_unlock(&peer->lock);
@@ -421,7 +421,7 @@ void teredo_local_reply(struct teredo_peer *peer,
 			const struct teredo_config *cfg,
 			const struct teredo_qual *q, struct teredo_ep to)
 {
-	u32 now = jiffies;
+	u32 now = teredo_now();
 	bool ok;
 
 	spin_lock(&peer->lock);
@@ -524,7 +524,7 @@ static void teredo_answer(struct teredo_peer *peer,
 			  const struct teredo_qual *q, bool at_once)
 {
 	bool limited = false;
-	u32 now = jiffies;
+	u32 now = teredo_now();
 
 	spin_lock(&peer->lock);
 	if (peer->search || peer->dead || peer->answer) {

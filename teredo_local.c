@@ -208,7 +208,7 @@ void teredo_local_init(struct teredo_dev *t)
 bool teredo_peer_is_local(const struct teredo_peer *peer)
 {
 	return READ_ONCE(peer->local.port) &&
-	       (u32)jiffies - READ_ONCE(peer->local_seen) < TEREDO_LOCAL &&
+	       (u32)teredo_now() - READ_ONCE(peer->local_seen) < TEREDO_LOCAL &&
 	       READ_ONCE(peer->t->group_link);
 }
 
@@ -262,7 +262,7 @@ static bool teredo_local_learn(struct teredo_peer *peer, struct teredo_ep from)
 			     !teredo_peer_fresh(peer) ||
 			     teredo_ep_equal(teredo_path_ep(path), from));
 	if (ok) {
-		WRITE_ONCE(peer->local_seen, (u32)jiffies);
+		WRITE_ONCE(peer->local_seen, (u32)teredo_now());
 		peer->local.addr = from.addr;
 		WRITE_ONCE(peer->local.port, from.port);
 	}
@@ -278,7 +278,7 @@ static struct teredo_peer *teredo_local_new(struct teredo_dev *t,
 	struct teredo_peer *peer = teredo_peer_make(t, cfg, addr, true);
 
 	if (peer) {
-		WRITE_ONCE(peer->last_rx, (u32)jiffies);
+		WRITE_ONCE(peer->last_rx, (u32)teredo_now());
 		WRITE_ONCE(peer->ever_rx, true);
 	}
 	return peer;

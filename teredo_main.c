@@ -10,6 +10,7 @@
 #include <linux/module.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
+#include <linux/suspend.h>
 #include <net/addrconf.h>
 #include <net/ip_tunnels.h>
 #include <net/ipv6.h>
@@ -26,6 +27,7 @@ LIST_HEAD(teredo_devices);
 unsigned int teredo_n_devices;
 unsigned int teredo_net_id __read_mostly;
 struct workqueue_struct *teredo_wq;
+u64 teredo_slept __read_mostly;
 
 /* ---- sockets ---- */
 
@@ -685,6 +687,37 @@ static struct pernet_operations teredo_net_ops = {
 	.size		= sizeof(struct teredo_net),
 };
 
+/* ---- sleep ---- */
+
+/* Boot time is counted in sleep, too (V-06) */
+static void teredo_count_sleep(void)
+{
+	ktime_t slept = ktime_sub(ktime_get_boottime(), ktime_get());
+
+	WRITE_ONCE(teredo_slept, nsecs_to_jiffies64(ktime_to_ns(slept)));
+}
+
+/* The machine is awake again */
+static int teredo_pm_event(struct notifier_block *nb, unsigned long event,
+			   void *ptr)
+{
+	struct teredo_dev *t;
+
+	if (event != PM_POST_SUSPEND && event != PM_POST_HIBERNATION &&
+	    event != PM_POST_RESTORE)
+		return NOTIFY_DONE;
+	teredo_count_sleep();
+	rtnl_lock();
+	list_for_each_entry(t, &teredo_devices, siblings)
+		teredo_qual_arm(t);
+	rtnl_unlock();
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block teredo_pm_notifier = {
+	.notifier_call = teredo_pm_event,
+};
+
 /* ---- module ---- */
 
 static int __init teredo_module_init(void)
@@ -706,11 +739,17 @@ static int __init teredo_module_init(void)
 	err = rtnl_link_register(&teredo_link_ops);
 	if (err)
 		goto err_notifier;
-	err = teredo_netlink_init();
+	err = register_pm_notifier(&teredo_pm_notifier);
 	if (err)
 		goto err_link;
+	teredo_count_sleep();
+	err = teredo_netlink_init();
+	if (err)
+		goto err_pm;
 	return 0;
 
+err_pm:
+	unregister_pm_notifier(&teredo_pm_notifier);
 err_link:
 	rtnl_link_unregister(&teredo_link_ops);
 err_notifier:
@@ -727,6 +766,7 @@ err_wq:
 static void __exit teredo_module_exit(void)
 {
 	teredo_netlink_exit();
+	unregister_pm_notifier(&teredo_pm_notifier);
 	rtnl_link_unregister(&teredo_link_ops);
 	unregister_netdevice_notifier(&teredo_netdev_notifier);
 	unregister_pernet_subsys(&teredo_net_ops);

@@ -243,14 +243,14 @@ static int teredo_nl_put_mapping(struct sk_buff *skb, struct teredo_ep mapped,
 
 static int teredo_nl_put_qual(struct sk_buff *skb, const struct teredo_qual *q)
 {
-	unsigned long now = jiffies;
+	u64 now = teredo_now();
 
 	if (nla_put_in6_addr(skb, TEREDO_A_DEV_ADDRESS, &q->addr) ||
 	    nla_put_u64_64bit(skb, TEREDO_A_DEV_QUALIFIED_FOR,
 			      jiffies64_to_msecs(now - q->since),
 			      TEREDO_A_DEV_PAD))
 		return -EMSGSIZE;
-	if (time_after(q->expires, now) &&
+	if (time_after64(q->expires, now) &&
 	    nla_put_u32(skb, TEREDO_A_DEV_LIFETIME,
 			DIV_ROUND_UP(q->expires - now, HZ)))
 		return -EMSGSIZE;
@@ -297,7 +297,7 @@ static int teredo_nl_put_state(struct sk_buff *skb, struct teredo_dev *t,
 	       (client && nla_put_u32(skb, TEREDO_A_DEV_NAT, nat)) ||
 	       (client && server_rx &&
 		nla_put_u64_64bit(skb, TEREDO_A_DEV_SERVER_RX,
-				  jiffies64_to_msecs(get_jiffies_64() -
+				  jiffies64_to_msecs(teredo_now() -
 						     server_rx),
 				  TEREDO_A_DEV_PAD)) ||
 	       (client && teredo_nl_put_mapping(skb, mapped, bits)) ||
@@ -524,7 +524,7 @@ static u32 teredo_nl_peer_state(const struct teredo_peer *peer,
 
 static int teredo_nl_put_ago(struct sk_buff *skb, int type, bool ever, u32 when)
 {
-	u32 ago = (u32)jiffies - when;
+	u32 ago = (u32)teredo_now() - when;
 
 	if (!ever)
 		return 0;

@@ -65,7 +65,7 @@ bool teredo_bucket_take(struct teredo_dev *t, struct teredo_bucket *b,
 			u32 rate)
 {
 	u64 full = 2ULL * rate * HZ;
-	unsigned long now = jiffies;
+	u64 now = teredo_now();
 	bool ok;
 
 	if (!rate)
@@ -75,7 +75,7 @@ bool teredo_bucket_take(struct teredo_dev *t, struct teredo_bucket *b,
 		b->tokens = full;
 	else
 		b->tokens = min_t(u64, full, b->tokens +
-				  (u64)(now - b->stamp) * rate);
+				  (now - b->stamp) * rate);
 	b->stamp = now ?: 1;
 	ok = b->tokens >= HZ;
 	if (ok)
@@ -84,7 +84,7 @@ bool teredo_bucket_take(struct teredo_dev *t, struct teredo_bucket *b,
 	return ok;
 }
 
-/* Now, in ticks of the wheel */
+/* Now, in ticks of the wheel, which stands still while the machine sleeps */
 static u32 teredo_tick(void)
 {
 	return div_u64(get_jiffies_64(), TEREDO_TICK);
@@ -260,7 +260,7 @@ static void teredo_peer_deadline(struct teredo_peer *peer)
 {
 	bool gone = false, answer = false;
 	struct teredo_search *s;
-	u32 now = jiffies;
+	u32 now = teredo_now();
 	u32 wait;
 
 	spin_lock(&peer->lock);
@@ -330,7 +330,7 @@ static void teredo_wheel_work(struct work_struct *work)
 
 static bool teredo_peer_idle(const struct teredo_peer *peer)
 {
-	u32 now = jiffies;
+	u32 now = teredo_now();
 
 	return now - READ_ONCE(peer->last_rx) >= TEREDO_VALIDITY &&
 	       now - READ_ONCE(peer->last_tx) >= TEREDO_VALIDITY;
@@ -427,7 +427,7 @@ struct teredo_peer *teredo_peer_make(struct teredo_dev *t,
 {
 	struct teredo_peer *peer, *old;
 	union teredo_path path = {};
-	u32 now = jiffies;
+	u32 now = teredo_now();
 	u32 *share;
 
 	if (!teredo_has_prefix(addr, cfg->prefix))

@@ -117,8 +117,8 @@ static struct teredo_qual *teredo_qual_parse(struct teredo_dev *t,
 	q->mapped.addr = nla_get_be32(attrs[TEREDO_A_DEV_MAPPED_ADDRESS]);
 	q->mapped.port = nla_get_be16(attrs[TEREDO_A_DEV_MAPPED_PORT]);
 	q->flags = nla_get_u16(attrs[TEREDO_A_DEV_FLAGS]);
-	q->since = jiffies;
-	q->expires = jiffies +
+	q->since = teredo_now();
+	q->expires = teredo_now() +
 		     nla_get_u32(attrs[TEREDO_A_DEV_LIFETIME]) * HZ;
 	teredo_make_addr(&q->addr, cfg->prefix, q->server, q->flags,
 			 q->mapped);
@@ -172,7 +172,7 @@ static bool teredo_qual_replace(struct teredo_dev *t, struct teredo_qual *q,
 	spin_lock_bh(&t->qual_lock);
 	old = rcu_dereference_protected(t->qual,
 					lockdep_is_held(&t->qual_lock));
-	if (expired && (!old || time_before(jiffies, old->expires))) {
+	if (expired && (!old || time_before64(teredo_now(), old->expires))) {
 		spin_unlock_bh(&t->qual_lock);
 		return false;
 	}
@@ -204,11 +204,14 @@ static bool teredo_qual_replace(struct teredo_dev *t, struct teredo_qual *q,
 	return true;
 }
 
-/*
- * Have the work run when the lifetime ends. A timer far ahead is late by up to
- * an eighth, so it comes before and once more.
+/**
+ * teredo_qual_arm - have the work run when the lifetime ends
+ * @t: the device; without a qualification nothing happens
+ *
+ * A timer far ahead is late by up to an eighth, so it comes before and once
+ * more. To be called again after a sleep of the machine. Process context.
  */
-static void teredo_qual_arm(struct teredo_dev *t)
+void teredo_qual_arm(struct teredo_dev *t)
 {
 	struct teredo_qual *q;
 	long wait;
@@ -217,7 +220,7 @@ static void teredo_qual_arm(struct teredo_dev *t)
 	q = rcu_dereference_protected(t->qual,
 				      lockdep_is_held(&t->qual_lock));
 	if (q) {
-		wait = max(0L, (long)(q->expires - jiffies));
+		wait = max_t(s64, 0, q->expires - teredo_now());
 		if (wait > HZ)
 			wait -= wait / 8;
 		mod_delayed_work(teredo_wq, &t->qual_work, wait);

@@ -201,7 +201,7 @@ static bool teredo_rcv_martian(const struct ipv6hdr *ip6)
 static void teredo_rcv_account(struct teredo_dev *t, struct teredo_peer *peer,
 			       struct teredo_ep from)
 {
-	u32 now = jiffies, last = READ_ONCE(peer->last_rx);
+	u32 now = teredo_now(), last = READ_ONCE(peer->last_rx);
 
 	if (last != now) {			/* CL-P-05, RL-RX-08 */
 		WRITE_ONCE(peer->last_rx, now);
@@ -548,7 +548,7 @@ static bool teredo_is_discovery(const struct ipv6hdr *ip6)
 /* A packet of the own server's primary address (CL-RX-04) */
 static void teredo_rcv_server_seen(struct teredo_dev *t)
 {
-	WRITE_ONCE(t->server_rx, get_jiffies_64());
+	WRITE_ONCE(t->server_rx, teredo_now());
 }
 
 /* Client, CL-RX. Consumes @skb. */

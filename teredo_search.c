@@ -120,7 +120,7 @@ static void teredo_search_try(struct teredo_peer *peer,
 	struct teredo_dev *t = peer->t;
 	struct teredo_search *s;
 	struct in6_addr sender;
-	u32 now = jiffies;
+	u32 now = teredo_now();
 	u32 since;
 	bool half, first;
 
@@ -228,7 +228,7 @@ void teredo_search_free(struct teredo_dev *t, struct teredo_search *s,
 static bool teredo_peer_barred(const struct teredo_peer *peer)
 {
 	return peer->path.state == TEREDO_PEER_FAILED &&
-	       (s32)((u32)jiffies - peer->retry) < 0;
+	       (s32)((u32)teredo_now() - peer->retry) < 0;
 }
 
 /*
@@ -343,7 +343,7 @@ static void teredo_search_fail(struct teredo_peer *peer,
 			wait = teredo_bubble_bar(peer);
 		else
 			wait = TEREDO_RETRY_RELAY;
-		peer->retry = (u32)jiffies + wait;
+		peer->retry = (u32)teredo_now() + wait;
 		teredo_peer_rank(peer, false);
 	}
 	WRITE_ONCE(peer->path.word, path.word);
@@ -575,7 +575,7 @@ bool teredo_test_reply(struct teredo_peer *peer, struct sk_buff *skb,
 		peer->search->id == test->icmp6.icmp6_identifier &&
 		peer->search->nonce == get_unaligned(&test->nonce); /* N-16 */
 	if (match) {
-		WRITE_ONCE(peer->last_rx, (u32)jiffies);
+		WRITE_ONCE(peer->last_rx, (u32)teredo_now());
 		WRITE_ONCE(peer->rx_packets, peer->rx_packets + 1);
 		peer->ever_rx = true;
 	}

@@ -434,7 +434,7 @@ void teredo_peer_send(struct teredo_peer *peer, struct sk_buff *skb)
 	const struct teredo_config *cfg = rcu_dereference(t->cfg);
 	struct sock *sk = rcu_dereference(t->sk);
 	struct rtable *rt;
-	u32 now = jiffies;
+	u32 now = teredo_now();
 	__be32 saddr;
 
 	if (unlikely(!sk)) {

@@ -291,6 +291,20 @@ class Lab:
             raise RuntimeError("a row that waits is one with clock=True")
         time.sleep(seconds)
 
+    @staticmethod
+    def sleep(seconds):
+        """The machine sleeps: everything but the last step to its firmware.
+        The clocks stand still, but for those that count sleep; those have
+        whole seconds, so it is up to one less. Not free: it costs more than
+        ten seconds of processor time a second."""
+        for name, value in (("/sys/module/suspend/parameters/pm_test_delay",
+                             seconds),
+                            ("/sys/power/pm_test", "core"),
+                            ("/sys/power/state", "mem"),
+                            ("/sys/power/pm_test", "none")):
+            with open(name, "w", encoding="ascii") as file:
+                file.write(f"{value}\n")
+
     def settle(self):
         """Waits until the host has seen all that was sent to it; returns the
         datagrams that it sent and the counters that moved"""
