@@ -173,6 +173,19 @@ MUTATIONS = [
     Mutation("X-SN-10", "client", "data proves a peer",
              "teredo_recv.c", "teredo_rcv_elsewhere",
              "!teredo_is_bubble(ip6)"),
+    Mutation("V-06", "client", "no time passes in sleep",
+             "teredo.h", "teredo_now", "READ_ONCE(teredo_slept)", "0"),
+
+    # keys
+    Mutation("SV-08 CL-S-04 CL-S-06", "server", "any authentication value",
+             "teredo_server.c", "teredo_rs_key",
+             "crypto_memneq(mac, value, auth->au_len)"),
+    Mutation("CL-S-03", "server", "the answer has no nonce",
+             "teredo_server.c", "teredo_put_auth",
+             "id + asked->id_len + asked->au_len", "tail.nonce"),
+    Mutation("CL-S-07 SV-30", "server", "a key that expires is confirmed",
+             "teredo_key.c", "teredo_key_confirm", "READ_ONCE(key->confirm)",
+             "0"),
 ]
 
 

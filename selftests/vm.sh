@@ -133,10 +133,17 @@ boot()
 	return "$status"
 }
 
+# From the kernel's first complaint on, if there is one
 tail_of_console()
 {
+	local pattern='Kernel panic|BUG:|Oops|sysrq: Trigger a crash'
+
 	say "the console's last lines:"
-	tail -n 40 "$run/console" | sed 's/\r$//; s/^/  /' >&2
+	if grep -qE "$pattern" "$run/console"; then
+		grep -E -B 20 -A 100 -m 1 "$pattern" "$run/console"
+	else
+		tail -n 40 "$run/console"
+	fi | sed 's/\r$//; s/^/  /' >&2
 }
 
 # judge STATUS_OF_QEMU: sets result
