@@ -474,7 +474,8 @@ int teredo_send_group(struct teredo_dev *t, struct sk_buff *skb,
 struct sk_buff *teredo_alloc_skb(struct teredo_dev *t, unsigned int len);
 unsigned int teredo_ipv4_sendable(const struct teredo_config *cfg,
 				  struct net *net, __be32 addr);
-bool teredo_embeds_own_v4(struct net *net, const struct in6_addr *a);
+bool teredo_loops6324(const struct teredo_dev *t, struct net *net,
+		      const struct in6_addr *a);
 
 /* teredo_recv.c */
 int teredo_encap_rcv(struct sock *sk, struct sk_buff *skb);

@@ -389,7 +389,7 @@ static void teredo_rcv_relay(struct teredo_dev *t,
 		    !ipv6_chk_addr(dev_net(t->dev), &ip6->daddr, NULL, 0))
 			goto drop;			/* HR-04 */
 		stat = TEREDO_A_STATS_RX_LOOP6324;	/* SEC-36 */
-		if (unlikely(teredo_embeds_own_v4(sock_net(sk), &ip6->daddr)))
+		if (unlikely(teredo_loops6324(t, sock_net(sk), &ip6->daddr)))
 			goto drop;
 		stat = TEREDO_A_STATS_RX_ND;
 		if (unlikely(teredo_icmp6_is_nd(teredo_rcv_icmp6_type(skb,

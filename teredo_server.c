@@ -534,7 +534,7 @@ static void teredo_forward_native(struct teredo_dev *t, struct sk_buff *skb,
 	if (rq->bubble)
 		goto drop;
 	stat = TEREDO_A_STATS_RX_LOOP6324;
-	if (teredo_embeds_own_v4(rq->net, &rq->ip6.daddr))
+	if (teredo_loops6324(t, rq->net, &rq->ip6.daddr))
 		goto drop;
 	stat = TEREDO_A_STATS_TX_RATE;
 	if (!teredo_server_admit(t, rq))

@@ -9,6 +9,7 @@
 #include <linux/ipv6.h>
 #include <net/inet_ecn.h>
 #include <net/ip.h>
+#include <net/ip6_route.h>
 #include <net/ip_tunnels.h>
 #include <net/ipv6.h>
 #include <net/udp.h>
@@ -24,14 +25,32 @@ static void teredo_tx_refuse(struct teredo_dev *t, struct sk_buff *skb,
 	teredo_tx_drop(t, skb, stat);
 }
 
+/* Ours, or to be had without another tunnel or router */
+static bool teredo_on_link6(struct net *net, const struct in6_addr *a)
+{
+	struct rt6_info *rt = rt6_lookup(net, a, NULL, 0, NULL, 0);
+	bool on_link;
+
+	if (!rt)
+		return false;
+	on_link = rt->rt6i_flags & RTF_LOCAL ||
+		  !(rt->rt6i_flags & (RTF_GATEWAY | RTF_REJECT) ||
+		    rt->dst.dev->flags & IFF_NOARP);
+	ip6_rt_put(rt);
+	return on_link;
+}
+
 /**
- * teredo_embeds_own_v4 - RFC 6324 section 3.3, SEC-35 and SEC-36
+ * teredo_loops6324 - RFC 6324 section 3.3, SEC-35 and SEC-36
+ * @t: the device
  * @net: the underlay
  * @a: source of a packet into the tunnel, destination of one out of it
  *
- * Return: true if @a is a 6to4 or ISATAP address of this host. Softirq, RCU.
+ * Return: true if @a is a 6to4 or ISATAP address made of one of this host's,
+ * and neither its own nor that of a neighbour. Softirq, RCU.
  */
-bool teredo_embeds_own_v4(struct net *net, const struct in6_addr *a)
+bool teredo_loops6324(const struct teredo_dev *t, struct net *net,
+		      const struct in6_addr *a)
 {
 	__be32 v4;
 
@@ -41,7 +60,8 @@ bool teredo_embeds_own_v4(struct net *net, const struct in6_addr *a)
 		v4 = a->s6_addr32[3];
 	else
 		return false;
-	return inet_addr_type(net, v4) == RTN_LOCAL;
+	return inet_addr_type(net, v4) == RTN_LOCAL &&
+	       !teredo_on_link6(dev_net(t->dev), a);
 }
 
 /* Did a Teredo device of this host receive the packet (SEC-33)? */
@@ -156,7 +176,7 @@ static bool teredo_tx_relay(struct teredo_dev *t,
 	}
 	if (teredo_has_prefix(&ip6->saddr, cfg->prefix))
 		goto bad_source;
-	if (teredo_embeds_own_v4(sock_net(sk), &ip6->saddr)) {
+	if (teredo_loops6324(t, sock_net(sk), &ip6->saddr)) {
 		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_LOOP6324);
 		return false;
 	}

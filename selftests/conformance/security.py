@@ -366,6 +366,26 @@ def _(lab):
             lab.refused(echo(CLIENT_ADDRESS, to), "rx_loop6324")
 
 
+@relay("SEC-35 SEC-36", "such an address on a link of ours: not dropped")
+def _(lab):
+    own, neighbour = (wire.text6(wire.ip6("2002::")[:2] + wire.ip4(RELAY[0]) +
+                                 wire.ip6(end)[6:]) for end in ("::1", "::2"))
+    contact(lab)
+    lab.batch(lab.host, f"addr add {own}/64 dev eth1 nodad\n")
+    try:
+        for here in own, neighbour:
+            packet = udp6(CLIENT_ADDRESS, here, b"yes")
+            lab.delivered()
+            lab.send(packet)
+            lab.settle()
+            lab.equal(lab.delivered()[:1], [packet], f"to {here}")
+        lab.out(udp6(neighbour, CLIENT_ADDRESS, b"yes"))
+        lab.expect([(CLIENT, udp6(neighbour, CLIENT_ADDRESS, b"yes",
+                                  hop_limit=63))])
+    finally:
+        lab.batch(lab.host, f"addr del {own}/64 dev eth1\n")
+
+
 @relay("SEC-45 RL-RX-02", "datagrams that come back from an echo service")
 def _(lab):
     contact(lab)

@@ -155,9 +155,9 @@ def _(lab):
 @server("SV-14 SEC-36 G-15", "a native address that embeds one of ours")
 def _(lab):
     for dst in (wire.ip6("2002::")[:2] + wire.ip4(PRIMARY) + bytes(10),
-                wire.ip6("2620::")[:8] + bytes.fromhex("00005efe") +
+                wire.ip6("2620:9::")[:8] + bytes.fromhex("00005efe") +
                 wire.ip4(SECONDARY),
-                wire.ip6("2620::")[:8] + bytes.fromhex("02005efe") +
+                wire.ip6("2620:9::")[:8] + bytes.fromhex("02005efe") +
                 wire.ip4("5.6.7.1")):
         lab.refused(echo(CLIENT_ADDRESS, dst), "rx_loop6324")
 
