@@ -393,7 +393,8 @@ static void teredo_setup(struct net_device *dev)
 	dev->hw_features |= TEREDO_FEATURES;
 	dev->hw_enc_features |= TEREDO_FEATURES;
 	dev->pcpu_stat_type = NETDEV_PCPU_STAT_TSTATS;
-	dev->needed_headroom = LL_MAX_HEADER + TEREDO_HLEN;
+	/* what a card leaves is enough for this; see teredo_headroom() */
+	dev->needed_headroom = ETH_HLEN + TEREDO_HLEN;
 	dev->mtu = TEREDO_MIN_MTU;		/* TUN-01 */
 	dev->min_mtu = TEREDO_MIN_MTU;
 	dev->max_mtu = TEREDO_MAX_MTU;		/* TUN-02 */

@@ -17,6 +17,9 @@
 
 #include "teredo.h"
 
+/* Tunnels in tunnels in a circle would have it grow without end */
+#define TEREDO_MAX_HEADROOM	512
+
 /* Drop and tell the sender (unless it is an error or multicast, TUN-15) */
 static void teredo_tx_refuse(struct teredo_dev *t, struct sk_buff *skb,
 			     unsigned int stat, u8 code)
@@ -363,6 +366,23 @@ static bool teredo_csum_pending(const struct sk_buff *skb)
 }
 
 /*
+ * Room for the headers of the tunnel and of what is below it. Who sends next
+ * leaves as much from the start; a forwarded packet has what its card left, and
+ * to ask for more than it needs would copy each one.
+ */
+static unsigned int teredo_headroom(struct net_device *dev,
+				    const struct rtable *rt)
+{
+	unsigned int room = LL_RESERVED_SPACE(rt->dst.dev) +
+			    rt->dst.header_len + TEREDO_HLEN;
+
+	if (unlikely(room > READ_ONCE(dev->needed_headroom)))
+		WRITE_ONCE(dev->needed_headroom,
+			   min_t(unsigned int, room, TEREDO_MAX_HEADROOM));
+	return room;
+}
+
+/*
  * Encapsulate and send. @skb->data is the UDP payload, its network header the
  * IPv6 packet in it; @rt stays the caller's; @ttl 0 is the route's. Consumes
  * @skb. RCU, BH disabled.
@@ -388,8 +408,7 @@ static int teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 	if (cfg->pmtudisc && teredo_exceeds(skb, TEREDO_MIN_MTU))
 		df = htons(IP_DF);		/* TUN-03 */
 
-	err = skb_cow_head(skb, LL_RESERVED_SPACE(rt->dst.dev) +
-				rt->dst.header_len + TEREDO_HLEN);
+	err = skb_cow_head(skb, teredo_headroom(t->dev, rt));
 	if (unlikely(err))
 		goto nomem;
 	if (teredo_csum_pending(skb)) {

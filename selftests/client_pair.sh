@@ -145,6 +145,7 @@ renewed()
 }
 
 setup_ns CA CB SRV || ktap_skip_all "no namespaces"
+OFFLOAD=yes
 topo_core
 topo_host4 "$CA" "$NAT_A4"
 topo_host4 "$CB" "$NAT_B4"

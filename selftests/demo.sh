@@ -95,6 +95,7 @@ build()
 	setup_ns CLIENT CLIENT2 NAT NAT2 SERVER RELAY HOST || return
 	hosts=([client]=$CLIENT [client2]=$CLIENT2 [server]=$SERVER
 		[relay]=$RELAY [host]=$HOST [nat]=$NAT)
+	OFFLOAD=yes
 	topo_core &&
 		topo_nat "$NAT" "$NAT_A4" 192.168.1 restricted &&
 		topo_nat "$NAT2" "$NAT_B4" 192.168.2 restricted &&

@@ -278,6 +278,34 @@ kill_process()
 	return 0
 }
 
+### captures
+
+# complete_checksums NAMESPACE DEVICE...: as on a wire; veth leaves them pending
+complete_checksums()
+{
+	local ns=$1 dev
+
+	shift
+	for dev; do
+		ip netns exec "$ns" ethtool -K "$dev" tx off >/dev/null
+	done
+}
+
+# capture_for_judge NAMESPACE DEVICE: keeps what passes there, until the scope
+# ends, for run.sh to have tshark look at. Once that is long, no more.
+capture_for_judge()
+{
+	local ns=$1 dev=$2 log
+
+	[[ ${KSFT_CAPTURES:-} ]] || return 0
+	log=$(mktemp)
+	defer rm -f "$log"
+	ip netns exec "$ns" tcpdump -U -n -c 20000 -i "$dev" \
+		-w "$KSFT_CAPTURES/${0##*/}.$dev.pcap" udp 2>"$log" &
+	defer kill_process "$!"
+	slowwait 20 grep -q listening "$log"
+}
+
 ### namespaces
 
 declare -a NS_LIST=()

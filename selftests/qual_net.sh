@@ -58,6 +58,10 @@ qual_setup()
 	ip netns exec "$nat" sysctl -qw net.ipv4.ip_forward=1
 	ip netns exec "$core" sysctl -qw net.ipv4.ip_forward=1
 	nat_maps "masquerade to :40001"
+	complete_checksums "$client" eth0
+	complete_checksums "$core" eth0 eth1
+	complete_checksums "$public" eth0
+	capture_for_judge "$core" eth0
 
 	LOGS=$(mktemp -d)
 	HELPER=''

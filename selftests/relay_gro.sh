@@ -106,6 +106,7 @@ cut_early()
 }
 
 setup_ns SRV CA RLY H || ktap_skip_all "no namespaces"
+OFFLOAD=yes
 topo_core
 topo_server "$SRV" || ktap_skip_all "no device"
 topo_host4 "$CA" "$NAT_A4"

@@ -41,6 +41,8 @@ set -- "${@//-/_}"
 
 [[ $logs ]] || logs=$(mktemp -d)
 mkdir -p "$logs"
+[[ $host ]] || KSFT_CAPTURES=$(mktemp -d)
+export KSFT_CAPTURES
 slow=${KSFT_MACHINE_SLOW:-no}
 declare -i passed=0 failed=0 skipped=0 number=0
 
@@ -215,7 +217,6 @@ for name; do
 done
 
 echo "TAP version 13"
-echo "1..${#lines[@]}"
 
 declare -A running=()
 alone=()
@@ -257,6 +258,22 @@ while ((${#running[@]})); do
 done
 unloads
 
+# Does the field's decoder agree with all that the tests have captured?
+judge_captures()
+{
+	local captures=("$KSFT_CAPTURES"/*.pcap)
+
+	[[ -e ${captures[0]} ]] || return 0
+	if selftests/judge.py "${captures[@]}" >"$logs/judge"; then
+		echo "ok $((number += 1)) tshark agrees with ${#captures[@]} captures"
+		passed+=1
+	else
+		sed 's/^/# /' "$logs/judge"
+		echo "not ok $((number += 1)) tshark agrees with ${#captures[@]} captures"
+		failed+=1
+	fi
+}
+
 for line in "${alone[@]}"; do
 	read -r name words <<<"$line"
 	# shellcheck disable=SC2086	# words
@@ -264,6 +281,9 @@ for line in "${alone[@]}"; do
 	report "$name" "$logs/$name.log"
 	unloads
 done
+
+[[ $host ]] || judge_captures
+echo "1..$number"
 
 echo "$passed passed, $failed failed, $skipped skipped"
 ((failed == 0))
