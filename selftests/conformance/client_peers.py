@@ -237,6 +237,33 @@ def _(lab):
         lab.is_peer(other(number)[0], "trusted", other(number)[1])
 
 
+@client("CL-P-02 SEC-52", "a full list: with nothing waiting goes before an "
+        "older one with a packet", words="max-peers 3")
+def _(lab):
+    lab.out(data(lab))
+    trusted(lab, *other(1))
+    lab.out(data(lab, to=FAR))
+    sent, _ = lab.settle()
+    test_in(lab, sent[0])
+    # which ends the test, and what waited is gone
+    lab.send(wire.icmp6(FAR, lab.own, 1, body=bytes(4) + sent[0].payload),
+             FAR_RELAY)
+    lab.settle()
+    lab.is_peer(FAR, "failed")
+    lab.delivered()
+    lab.out(data(lab, to=other(2)[0]))
+    lab.expect(pair(lab, *other(2)), PAIR | {"peer_evicted": 1})
+    lab.equal(lab.record(CLIENT_ADDRESS).get("queued"), 1, "the older one")
+    lab.is_peer(FAR, None)
+    # now for both a packet waits
+    lab.out(data(lab, to=other(3)[0]))
+    lab.expect(pair(lab, *other(3)), PAIR | {"peer_evicted": 1,
+                                             "tx_unreachable": 1})
+    lab.equal({address for address in lab.control.peers()},
+              {wire.text6(other(number)[0]) for number in (1, 2, 3)},
+              "peers that are left")
+
+
 @client("CL-P-01 CL-P-02", "the idle one goes, the busy ones stay",
         clock=True, words="max-peers 4")
 def _(lab):
@@ -360,6 +387,43 @@ def _(lab):
     lab.equal(moved, {"rx_bubbles": made, "peer_limit": 30 - made},
               "counters")
     trusted(lab, *other(0))
+
+
+def strange(number, flags=0x1234):
+    """One of many clients at one IPv4 address, and where it is"""
+    endpoint = ("203.219.22.1", 1000 + number)
+    return teredo(PRIMARY, *endpoint, flags), endpoint
+
+
+@client("SEC-52 CL-P-09", "one IPv4 address gets a share of the list, others "
+        "theirs", words="max-peers 128 peer-rate 0")
+def _(lab):
+    for number in range(100):
+        address, endpoint = strange(number)
+        lab.send(bubble(address, lab.own), endpoint)
+    lab.expect(moved={"rx_bubbles": 64, "peer_limit": 36})
+    # nor by the flags
+    address, endpoint = strange(0, 0x1334)
+    lab.refused(from_peer(lab, src=address), "peer_limit", endpoint)
+    # one may have the same hash
+    for number in range(1, 5):
+        address, endpoint = other(number)
+        lab.send(bubble(address, lab.own), endpoint)
+    _, moved = lab.settle()
+    lab.true(moved.get("rx_bubbles", 0) >= 3, f"others: {moved}")
+    # whom we speak to is no stranger
+    address, endpoint = strange(200)
+    lab.out(data(lab, to=address))
+    lab.expect(pair(lab, address, endpoint), PAIR)
+    lab.bubbled(bubble(address, lab.own), endpoint,
+                sent=[(endpoint, data(lab, to=address))])
+    # who is gone leaves his place
+    for number in 0, 1:
+        lab.control.peer_del(strange(number)[0])
+    for number, counter in (100, "rx_bubbles"), (101, "peer_limit"):
+        address, endpoint = strange(number)
+        lab.send(bubble(address, lab.own), endpoint)
+        lab.expect(moved={counter: 1})
 
 
 @client("CL-M-12", "idle peers: nothing is sent to keep a path open",
