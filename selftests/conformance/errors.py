@@ -13,8 +13,8 @@ from wire import CLIENT, CLIENT_ADDRESS, PORT, PRIMARY, bubble, routed, udp6
 
 from .client import pair, trusted
 from .lab import HOST6, ME, MY_SERVER, NATIVE
-from .relay import contact
-from .rows import client, relay
+from .relay import contact, sender, sent_on
+from .rows import client, relay, relays
 
 ROUTER = "203.219.21.1"
 UNREACHABLE, TIME_EXCEEDED, PARAMETER = 3, 11, 12
@@ -43,27 +43,10 @@ def error(lab, kind, code, payload, to=CLIENT, rest=0, size=548):
                         (lab.here[0], 0))
 
 
-def messages(lab):
-    """ICMPv6 errors: type, code, the field behind, source, quoted packet"""
-    found = []
-    for sock in lab.icmp6.values():
-        while lab.readable(sock, 0):
-            data, source = sock.recvfrom(65535)
-            if data[0] < 128:
-                found.append((data[0], data[1],
-                              int.from_bytes(data[4:8], "big"), source[0],
-                              data[8:]))
-    return found
-
-
 def data(lab, size=60, number=0, to=CLIENT_ADDRESS):
     """A packet of so many octets to a client, from whoever may send it"""
-    source = lab.own if lab.mode == "client" else NATIVE
-    return udp6(source, to, bytes([100 + number]) * (size - 48))
-
-
-def on_wire(lab, packet):
-    return packet if lab.mode == "client" else routed(packet)
+    return udp6(lab.own or sender(lab), to,
+                bytes([100 + number]) * (size - 48))
 
 
 def talking(lab):
@@ -76,7 +59,7 @@ def talking(lab):
     lab.out(packet)
     lab.settle()
     lab.errors()
-    return on_wire(lab, packet)
+    return packet if lab.mode == "client" else sent_on(lab, packet)
 
 
 @contextlib.contextmanager
@@ -105,27 +88,25 @@ def forget_path_mtus(lab):
 # Errors for what we have sent
 
 
-def unreachable(lab):
+@client("TUN-11 TUN-13", "what did not arrive is unreachable (1/3) to the "
+        "sender")
+@relays("TUN-11 TUN-13", "what did not arrive is unreachable (1/3) to the "
+        "sender")
+def _(lab):
     packet = talking(lab)
     for kind, code in LOST:
         error(lab, kind, code, packet)
         lab.expect(moved={"icmp_peer": 1})
-        lab.equal([(found[:2], found[4]) for found in messages(lab)],
+        lab.equal([(found[:2], found[4]) for found in lab.messages()],
                   [((1, 3), packet)], f"ICMPv6 errors for {kind}/{code}")
     lab.is_peer(CLIENT_ADDRESS, "trusted", CLIENT)
-
-
-client("TUN-11 TUN-13", "what did not arrive is unreachable (1/3) to the "
-       "sender")(unreachable)
-relay("TUN-11 TUN-13", "what did not arrive is unreachable (1/3) to the "
-      "native sender")(unreachable)
 
 
 def silent(lab, counter, kind, code, payload, **fields):
     """An error that nobody is told of"""
     error(lab, kind, code, payload, **fields)
     lab.expect(moved={counter: 1} if counter else {})
-    lab.equal(messages(lab), [], "ICMPv6 errors")
+    lab.equal(lab.messages(), [], "ICMPv6 errors")
 
 
 def replaced(packet, src=None, dst=None):
@@ -133,22 +114,30 @@ def replaced(packet, src=None, dst=None):
             (wire.ip6(dst) if dst else packet[24:40]) + packet[40:])
 
 
-def unmatched(lab):
+# that may not send into the tunnel
+NO_SENDER = {"client": (HOST6, "2001::2"), "host-relay": (NATIVE, "2001::2"),
+             "relay": ("2001::2", "fe80::1")}
+
+
+@client("TUN-11 TUN-13", "an error for what we did not send: ignored")
+@relays("TUN-11 TUN-13", "an error for what we did not send: ignored")
+def _(lab):
     packet = talking(lab)
     source = wire.text6(packet[8:24])
-    for name, payload, fields in (
+    for name, payload, fields in [
             ("another port", packet, {"to": (CLIENT[0], CLIENT[1] + 1)}),
             ("another address", packet, {"to": ("198.41.0.4", CLIENT[1])}),
             ("no peer", replaced(packet, dst="2001::1"), {}),
-            ("no sender", replaced(packet, src="2001::2"), {}),
             ("not IPv6", b"\x45" + packet[1:], {}),
-            ("39 octets of it", packet, {"size": 28 + 39})):
+            ("39 octets of it", packet, {"size": 28 + 39})] + [
+            (f"from {address}", replaced(packet, src=address), {})
+            for address in NO_SENDER[lab.mode]]:
         wrong = len(lab.wrong)
         silent(lab, "icmp_ignored", UNREACHABLE, 1, payload, **fields)
         lab.true(len(lab.wrong) == wrong, f"this was {name}")
     error(lab, UNREACHABLE, 1, packet, size=28 + 40)
     lab.expect(moved={"icmp_peer": 1})
-    lab.equal([found[4] for found in messages(lab)], [packet[:40]],
+    lab.equal([found[4] for found in lab.messages()], [packet[:40]],
               "the IPv6 header is enough")
     # for others
     silent(lab, "icmp_peer", UNREACHABLE, 1, bubble(source, CLIENT_ADDRESS))
@@ -158,12 +147,6 @@ def unmatched(lab):
     lab.here = (here[0], here[1] + 1)
     silent(lab, None, UNREACHABLE, 1, packet)
     lab.here = here
-
-
-client("TUN-11 TUN-13", "an error for what we did not send: "
-       "ignored")(unmatched)
-relay("TUN-11 TUN-13", "an error for what we did not send: "
-      "ignored")(unmatched)
 
 
 @client("TUN-11", "an error for what was sent more than 30 s ago: ignored",
@@ -192,7 +175,7 @@ def _(lab):
     for _ in range(60):
         error(lab, UNREACHABLE, 1, packet)
     _, moved = lab.settle()
-    limited(len(messages(lab)), moved, began, "errors", lab)
+    limited(len(lab.messages()), moved, began, "errors", lab)
     lab.equal(moved["icmp_peer"], 60, "icmp_peer")
     lab.unsent(udp6(HOST6, CLIENT_ADDRESS, b"no"), "tx_source", [(1, 1)])
 
@@ -239,7 +222,7 @@ def too_big(lab, size, mtu):
     """Refused, and the sender is told"""
     lab.out(data(lab, size))
     lab.expect(moved={"tx_too_big": 1})
-    lab.equal([found[:3] for found in messages(lab)], [(TOO_BIG, 0, mtu)],
+    lab.equal([found[:3] for found in lab.messages()], [(TOO_BIG, 0, mtu)],
               f"ICMPv6 errors for {size} octets")
 
 
@@ -513,7 +496,7 @@ def _(lab):
     lab.settle()
     lab.out(packet)
     lab.expect(moved={"tx_source": 1})
-    lab.equal([found[4] for found in messages(lab)], [packet[:1232]],
+    lab.equal([found[4] for found in lab.messages()], [packet[:1232]],
               "quotation")
 
 
@@ -525,15 +508,15 @@ def _(lab):
         lab.out(udp6(HOST6, CLIENT_ADDRESS, b"d"))
     _, moved = lab.settle()
     lab.equal(moved["tx_source"], 60, "tx_source")
-    limited(len(messages(lab)), moved, began, "errors", lab)
+    limited(len(lab.messages()), moved, began, "errors", lab)
 
 
-@relay("TUN-17", "the source of errors is an address of the host")
+@relays("TUN-17", "the source of errors is an address of the host")
 def _(lab):
     packet = talking(lab)
     error(lab, UNREACHABLE, 1, packet)
     lab.expect(moved={"icmp_peer": 1})
-    lab.equal([found[3] for found in messages(lab)], [HOST6], "source")
+    lab.equal([found[3] for found in lab.messages()], [HOST6], "source")
 
 
 @client("TUN-17", "the source of errors is the Teredo address")
@@ -541,4 +524,4 @@ def _(lab):
     packet = talking(lab)
     error(lab, UNREACHABLE, 1, packet)
     lab.expect(moved={"icmp_peer": 1})
-    lab.equal([found[3] for found in messages(lab)], [lab.own], "source")
+    lab.equal([found[3] for found in lab.messages()], [lab.own], "source")

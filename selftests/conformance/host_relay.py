@@ -6,14 +6,9 @@ import subprocess
 from wire import CLIENT, CLIENT_ADDRESS, bubble, udp6
 
 from .lab import HOST6, ME, NATIVE
-from .relay import CLIENT_SERVER, ONE, contact, data, first, from_client
+from .relay import CLIENT_SERVER, ONE, contact, data, first, from_client, own
 from .relay_rx import routes
 from .rows import host_relay
-
-
-def own(number=0):
-    """A packet of the host itself"""
-    return data(number, src=HOST6)
 
 
 @host_relay("HR-01", "the device brings neither address nor route")
@@ -32,11 +27,11 @@ def _(lab):
 
 @host_relay("HR-02 SEQ-7 CL-O-04", "a client's path: bubble, answer, data")
 def _(lab):
-    lab.out(own())
+    lab.out(own(lab))
     lab.expect(first(), ONE)
-    lab.bubbled(bubble(CLIENT_ADDRESS, HOST6), sent=[(CLIENT, own())])
-    lab.out(own(1))
-    lab.expect([(CLIENT, own(1))])
+    lab.bubbled(bubble(CLIENT_ADDRESS, HOST6), sent=[(CLIENT, own(lab))])
+    lab.out(own(lab, 1))
+    lab.expect([(CLIENT, own(lab, 1))])
     lab.taken(from_client(to=HOST6))
 
 

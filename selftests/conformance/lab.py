@@ -340,16 +340,23 @@ class Lab:
                 found.append(packet)
         return found
 
-    def errors(self):
-        """ICMPv6 errors that senders got: type, code and quoted packet"""
+    def messages(self):
+        """ICMPv6 errors that senders got: type, code, the field behind,
+        source, quoted packet"""
         found = []
         for sock in self.icmp6.values():
             with contextlib.suppress(BlockingIOError):
                 while True:
-                    message = sock.recv(65535)
-                    if message[0] < 128:
-                        found.append((message[0], message[1], message[8:]))
+                    data, source = sock.recvfrom(65535)
+                    if data[0] < 128:
+                        found.append((data[0], data[1],
+                                      int.from_bytes(data[4:8], "big"),
+                                      source[0], data[8:]))
         return found
+
+    def errors(self):
+        """The same: type, code and quoted packet"""
+        return [(*found[:2], found[4]) for found in self.messages()]
 
     # verdicts
 
@@ -437,11 +444,11 @@ class Lab:
 
     # processes
 
-    def start(self, *words):
+    def start(self, *words, **fields):
         """A program on the host, ended with the row"""
         child = subprocess.Popen(["ip", "netns", "exec", self.host, *words],
                                  stdout=subprocess.DEVNULL,
-                                 stderr=subprocess.DEVNULL)
+                                 stderr=subprocess.DEVNULL, **fields)
         self.children.append(child)
         return child
 

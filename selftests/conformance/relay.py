@@ -6,7 +6,7 @@ from wire import (CLIENT, CLIENT_ADDRESS, CONE, OTHER_SERVER, PORT, PRIMARY,
                   bubble, icmp6, ipv6, routed, teredo, udp6)
 
 from .lab import HOST6, NATIVE, NATIVE_2
-from .rows import host_relay, relay
+from .rows import relay, relays
 
 CLIENT_SERVER = (PRIMARY, PORT)
 ONE = {"tx_bubbles_indirect": 1}
@@ -18,6 +18,21 @@ OTHER_ADDRESS = teredo(OTHER_SERVER, *OTHER_CLIENT, 0x1234)
 def data(number=0, to=CLIENT_ADDRESS, src=NATIVE):
     """A packet of the native host to a client"""
     return udp6(src, to, b"data %u" % number)
+
+
+def sender(lab):
+    """Who may send into the tunnel"""
+    return HOST6 if lab.mode == "host-relay" else NATIVE
+
+
+def own(lab, number=0, **fields):
+    """As data(), of who may send"""
+    return data(number, src=sender(lab), **fields)
+
+
+def sent_on(lab, packet):
+    """What becomes of it: a relay is a router"""
+    return packet if lab.mode == "host-relay" else routed(packet)
 
 
 def from_client(text=b"data", src=CLIENT_ADDRESS, to=NATIVE):
@@ -36,10 +51,7 @@ def bubbles(*seconds):
 
 def contact(lab, address=CLIENT_ADDRESS, endpoint=CLIENT):
     """The native host has spoken to the client, and it has answered"""
-    if lab.mode == "host-relay":
-        lab.out(data(to=address, src=HOST6))
-    else:
-        lab.out(data(to=address))
+    lab.out(own(lab, to=address))
     lab.settle()
     lab.send(bubble(address, HOST6), endpoint)
     lab.settle()
@@ -71,14 +83,14 @@ def _(lab):
     lab.is_peer(address, "incomplete")
 
 
-@relay("RL-TX-06 N-11 N-13 C-13 SEC-37 SEQ-4",
-       "first contact: one bubble through its server, the packet waits")
+@relays("RL-TX-06 N-11 N-13 C-13 SEC-37 SEQ-4",
+        "first contact: one bubble through its server, the packet waits")
 def _(lab):
-    lab.out(data())
+    lab.out(own(lab))
     lab.expect(first(), ONE)
     lab.is_peer(CLIENT_ADDRESS, "incomplete")
     lab.equal(lab.record(CLIENT_ADDRESS)["queued"], 1, "packets that wait")
-    lab.out(data(to=OTHER_ADDRESS))
+    lab.out(own(lab, to=OTHER_ADDRESS))
     lab.expect(first(OTHER_ADDRESS, host=(OTHER_SERVER, PORT)), ONE)
 
 
@@ -107,11 +119,11 @@ def _(lab):
             """)
 
 
-@relay("RL-TX-07 RL-TX-08 C-21 SEC-51",
-       "no answer: bubbles at 0, 2, 4, 6 s, then unreachable", clock=True)
+@relays("RL-TX-07 RL-TX-08 C-21 SEC-51",
+        "no answer: bubbles at 0, 2, 4, 6 s, then unreachable", clock=True)
 def _(lab):
     lab.mark()
-    lab.out(data())
+    lab.out(own(lab))
     lab.wait(7.9)
     lab.equal(lab.errors(), [], "no error before 8 s")
     lab.wait(1.1)
@@ -121,28 +133,28 @@ def _(lab):
     lab.equal(lab.record(CLIENT_ADDRESS).get("queued", 0), 0, "queue")
 
 
-@relay("RL-TX-08", "each packet that waited gets its error", clock=True)
+@relays("RL-TX-08", "each packet that waited gets its error", clock=True)
 def _(lab):
     for number in range(3):
-        lab.out(data(number))
+        lab.out(own(lab, number))
     lab.wait(10)
     lab.settle()
     # the errors quote them, as they came to the relay
     lab.equal([(kind, code, quoted.hex())
                for kind, code, quoted in lab.errors()],
-              [(1, 3, routed(data(number)).hex()) for number in range(3)],
-              "errors")
+              [(1, 3, sent_on(lab, own(lab, number)).hex())
+               for number in range(3)], "errors")
 
 
-@relay("RL-TX-09 RL-RX-04 SEQ-4 CL-P-07",
-       "its bubble frees what waited, in order")
+@relays("RL-TX-09 RL-RX-04 SEQ-4 CL-P-07",
+        "its bubble frees what waited, in order")
 def _(lab):
-    packets = [data(number) for number in range(4)]
+    packets = [own(lab, number) for number in range(4)]
     for packet in packets:
         lab.out(packet)
     lab.settle()
     lab.bubbled(bubble(CLIENT_ADDRESS, HOST6),
-                sent=[(CLIENT, routed(packet)) for packet in packets])
+                sent=[(CLIENT, sent_on(lab, packet)) for packet in packets])
     lab.is_peer(CLIENT_ADDRESS, "trusted", CLIENT)
 
 
@@ -181,14 +193,9 @@ def _(lab):
     lab.expect(first(OTHER_ADDRESS, host=(OTHER_SERVER, PORT)), ONE)
 
 
-for decorator, kind in (relay, "relay"), (host_relay, "host-relay"):
-    decorator("RL-TX-11 HR-07",
-              f"{kind}: a private address of its own switches it on")(
-        lambda lab: behind_nat(lab))
-
-
-def behind_nat(lab):
-    mode, source = lab.mode, HOST6 if lab.mode == "host-relay" else NATIVE
+@relays("RL-TX-11 HR-07", "a private address of its own switches it on")
+def _(lab):
+    mode = lab.mode
     lab.batch(lab.host, """
         link delete teredo0
         addr add 10.1.2.3/32 dev eth0
@@ -200,7 +207,7 @@ def behind_nat(lab):
     try:
         lab.attach(mode, ("10.1.2.3", 3545))
         lab.listen("10.1.2.3")
-        lab.out(data(src=source))
+        lab.out(own(lab))
         lab.expect([(CLIENT, bubble(HOST6, CLIENT_ADDRESS))] + first(),
                    ONE | {"tx_bubbles_direct": 1})
     finally:
@@ -285,10 +292,12 @@ def _(lab):
     packet = udp6(NATIVE, CLIENT_ADDRESS, bytes(1232))
     lab.out(packet)
     lab.expect([(CLIENT, routed(packet))])
-    lab.out(udp6(NATIVE, CLIENT_ADDRESS, bytes(1233)))
-    lab.settle()
-    errors = lab.errors()
-    lab.equal([error[:2] for error in errors], [(2, 0)], "errors")
+    for mtu, to in (1280, CLIENT_ADDRESS), (1400, OTHER_ADDRESS):
+        lab.ip("link", "set", "teredo0", "mtu", str(mtu))
+        lab.out(udp6(NATIVE, to, bytes(mtu + 1 - 48)))
+        lab.settle()
+        lab.equal([found[:3] for found in lab.messages()], [(2, 0, mtu)],
+                  f"errors for {mtu + 1} octets")
 
 
 @relay("TUN-15 C-30", "no error for an ICMPv6 error")

@@ -9,22 +9,23 @@ from wire import CLIENT, CLIENT_ADDRESS, PRIMARY, bubble, icmp6, routed, teredo
 from .lab import HOST6, ME, NATIVE, NATIVE_2, RELAY
 from .relay import (ONE, OTHER_ADDRESS, OTHER_CLIENT, contact, data, first,
                     from_client)
-from .rows import host_relay, relay
+from .rows import relay, relays
 
 OTHER_PORT = (CLIENT[0], CLIENT[1] + 1)
 ELSEWHERE = (OTHER_CLIENT[0], CLIENT[1])
 
 
-@relay("RL-RX-02 SEC-15 SEC-16 SEC-45",
-       "from another port or address than it says: dropped")
+@relays("RL-RX-02 SEC-15 SEC-16 SEC-45",
+        "from another port or address than it says: dropped")
 def _(lab):
+    packet = from_client(to=HOST6)
     for known in False, True:
         for src in OTHER_PORT, ELSEWHERE:
-            lab.refused(from_client(), "rx_bad_mapping", src)
+            lab.refused(packet, "rx_bad_mapping", src)
             lab.refused(bubble(CLIENT_ADDRESS, HOST6), "rx_bad_mapping", src)
         if not known:
             contact(lab)
-    lab.taken(from_client())
+    lab.taken(packet)
 
 
 @relay("RL-RX-02 SEC-45", "our own datagrams come back: dropped")
@@ -49,9 +50,11 @@ def _(lab):
     lab.refused(bubble("fe80::1", HOST6), "rx_linklocal")
 
 
-@relay("RL-RX-03 SEC-37", "an unknown client: dropped, and stays unknown")
+@relays("RL-RX-03 SEC-37 SEC-17",
+        "an unknown client: dropped, and stays unknown")
 def _(lab):
-    lab.refused(from_client(src=OTHER_ADDRESS), "rx_unknown", OTHER_CLIENT)
+    lab.refused(from_client(src=OTHER_ADDRESS, to=HOST6), "rx_unknown",
+                OTHER_CLIENT)
     lab.refused(bubble(OTHER_ADDRESS, HOST6), "rx_unknown", OTHER_CLIENT)
 
 
@@ -168,12 +171,8 @@ def _(lab):
     lab.is_peer(CLIENT_ADDRESS, "incomplete")
 
 
-for decorator, kind in (relay, "relay"), (host_relay, "host-relay"):
-    decorator("COM-05 SEC-12", f"{kind}: ND in the tunnel: rx_nd")(
-        lambda lab: no_nd(lab))
-
-
-def no_nd(lab):
+@relays("COM-05 SEC-12", "ND in the tunnel: rx_nd")
+def _(lab):
     contact(lab)
     for number in range(133, 138):
         lab.refused(icmp6(CLIENT_ADDRESS, HOST6, number, body=bytes(20),

@@ -4,7 +4,6 @@
 import dataclasses
 import functools
 import importlib
-import inspect
 import os
 import pathlib
 import pkgutil
@@ -28,6 +27,7 @@ class Row:
     clock: bool = False
     again: bool = False
     where: str = ""             # file and line
+    right: bool | None = None   # None: not run
 
 
 ROWS = []
@@ -35,13 +35,11 @@ ROWS = []
 
 def row(ids, title, *, mode=None, words="", clock=False, again=False):
     """Decorator: a row of the table"""
-    caller = inspect.currentframe().f_back
-
     def add(function):
-        file = pathlib.Path(caller.f_code.co_filename)
-        line = caller.f_lineno
+        code = function.__code__
         ROWS.append(Row(ids.split(), title, function, mode, words, clock,
-                        again, f"{file.name}:{line}"))
+                        again, f"{pathlib.Path(code.co_filename).name}:"
+                        f"{code.co_firstlineno}"))
         return function
     return add
 
@@ -50,6 +48,15 @@ client = functools.partial(row, mode="client")
 relay = functools.partial(row, mode="relay")
 host_relay = functools.partial(row, mode="host-relay")
 server = functools.partial(row, mode="server")
+
+
+def relays(ids, title, **more):
+    """Decorator: a row of a relay, and the same of a host-relay"""
+    def add(function):
+        for mode in "relay", "host-relay":
+            row(ids, f"{mode}: {title}", mode=mode, **more)(function)
+        return function
+    return add
 
 
 def load():
@@ -100,6 +107,7 @@ def run(rows, labs, tap):
         except Exception:       # whatever goes wrong, the next row runs
             lab.wrong.append(traceback.format_exc().strip())
         lab.end()
+        row.right = not lab.wrong
         if lab.wrong:
             note("not ok: " + lab.wrong[0].replace("\n", " "))
         tap.result(not lab.wrong, f"{' '.join(row.ids)} {row.title}",

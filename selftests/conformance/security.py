@@ -17,8 +17,8 @@ from .client import pair, test_in, trusted
 from .errors import kernel_log
 from .lab import (FAR, FAR_RELAY, HOST6, ME, MY_FLAGS, MY_SERVER, NATIVE,
                   RELAY)
-from .relay import CLIENT_SERVER, contact
-from .rows import client, host_relay, relay, row, server
+from .relay import CLIENT_SERVER, ONE, contact, sender
+from .rows import client, host_relay, relay, relays, row, server
 
 STRANGER = ("198.41.0.4", 5000)
 STRANGER_ADDRESS = teredo(PRIMARY, *STRANGER, 0x1234)
@@ -38,8 +38,7 @@ GLOBAL = ("1.0.0.1", "11.0.0.1", "100.128.0.1", "128.0.0.1", "169.255.0.1",
 
 def to_peer(lab, to=CLIENT_ADDRESS):
     """A packet for the tunnel from whoever may send it"""
-    source = {"client": lab.own, "host-relay": HOST6}.get(lab.mode, NATIVE)
-    return udp6(source, to, b"data")
+    return udp6(lab.own or sender(lab), to, b"data")
 
 
 # Form
@@ -73,7 +72,7 @@ def _(lab):
         lab.refused(udp6(CLIENT_ADDRESS, address, b"no"), "rx_martian6")
 
 
-@relay("SEC-08 COM-06", "impossible IPv6 destinations: dropped")
+@relays("SEC-08 COM-06", "impossible IPv6 destinations: dropped")
 def _(lab):
     contact(lab)
     for address in MARTIANS:
@@ -100,10 +99,11 @@ def _(lab):
                 MY_SERVER)
 
 
-@relay("SEC-11", "a link-local source: dropped")
+@relays("SEC-11", "a link-local source: dropped")
 def _(lab):
     contact(lab)
-    for packet in (udp6("fe80::1", NATIVE, b"no"), bubble("fe80::1", HOST6)):
+    for packet in (udp6("fe80::1", sender(lab), b"no"),
+                   bubble("fe80::1", HOST6)):
         lab.refused(packet, "rx_linklocal")
 
 
@@ -284,10 +284,14 @@ def _(lab):
                 MY_SERVER)
 
 
-@relay("SEC-33", "what came out of a tunnel does not go into another")
-def _(lab):
+for _mode in "relay", "host-relay":
+    relay("SEC-33", "what came out of a tunnel does not go into that of a "
+          f"{_mode}")(lambda lab, mode=_mode: no_second(lab, mode))
+
+
+def no_second(lab, mode):
     contact(lab)
-    words = f"mode relay local {ME[0]} prefix 2a00:1::/32"
+    words = f"mode {mode} local {ME[0]} prefix 2a00:1::/32"
     lab.batch(lab.host, f"""
         link add teredo1 type teredo {words}
         link set teredo1 up
@@ -299,29 +303,20 @@ def _(lab):
         inner = wire.ip6("2a00:1::")[:4] + wire.ip6(STRANGER_ADDRESS)[4:]
         lab.taken(udp6(CLIENT_ADDRESS, inner, b"no"))
         lab.equal(counters.moved(), {"tx_loop": 1}, "teredo1")
-        # the native host may
+        # the native host may, but for the rule of a host-relay
         lab.forward(udp6(NATIVE, inner, b"yes"))
-        lab.equal([d.dst for d in lab.settle()[0]], [(PRIMARY, PORT)],
-                  "a bubble")
+        lab.equal([d.dst for d in lab.settle()[0]],
+                  [(PRIMARY, PORT)] if mode == "relay" else [], "a bubble")
+        lab.equal(counters.moved(), ONE if mode == "relay" else
+                  {"tx_forwarded": 1}, "teredo1")
     finally:
         lab.ip("link", "delete", "teredo1")
 
 
-def to_teredo(lab):
-    contact_any(lab)
+@relays("SEC-34 RL-RX-07", "from Teredo to Teredo: dropped")
+def _(lab):
+    contact(lab)
     lab.refused(udp6(CLIENT_ADDRESS, STRANGER_ADDRESS, b"no"), "rx_loop")
-
-
-def contact_any(lab):
-    """A relay of either kind has a client"""
-    lab.out(to_peer(lab))
-    lab.settle()
-    lab.send(bubble(CLIENT_ADDRESS, HOST6))
-    lab.settle()
-
-
-relay("SEC-34 RL-RX-07", "from Teredo to Teredo: dropped")(to_teredo)
-host_relay("SEC-34 RL-RX-07", "from Teredo to Teredo: dropped")(to_teredo)
 
 
 def own_forms(address):
