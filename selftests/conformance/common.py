@@ -2,7 +2,10 @@
 """What all modes have in common: encapsulation (E), trailers (T), reception
 (COM), addresses (A)"""
 
+import contextlib
 import random
+import struct
+import subprocess
 
 import wire
 from wire import (ANY_NONCE, CLIENT, CLIENT_ADDRESS, NO_NEXT, OTHER_SERVER,
@@ -387,3 +390,111 @@ def _(lab):
                {"tx_relayed": 1, "rx_bubbles": 1})
     lab.refused(bubble("2620::5", teredo(OTHER[0], "1.2.3.4", 40000)),
                 "rx_bad_source")
+
+
+# What the socket merges
+
+
+@contextlib.contextmanager
+def merging(lab):
+    """Gives a function that sends IPv4 packets so that they come in at once,
+    to a device with GRO: a queue keeps them until all are there. veth merges
+    what comes from a sender without TSO. What was merged is not answered."""
+    def run(ns, *words):
+        subprocess.run(["ip", "netns", "exec", ns, *words], check=True)
+
+    def burst(packets):
+        run(lab.inet, "tc", "qdisc", "add", "dev", "eth0", "root", "plug")
+        for packet in packets:
+            lab.link.raw.sendto(packet, (lab.here[0], 0))
+        run(lab.inet, "tc", "qdisc", "change", "dev", "eth0", "root", "plug",
+            "release_indefinite")
+        lab.settle()
+        run(lab.inet, "tc", "qdisc", "delete", "dev", "eth0", "root")
+    run(lab.inet, "ethtool", "-K", "eth0", "tso", "off")
+    run(lab.host, "ethtool", "-K", "eth0", "gro", "on")
+    run(lab.host, "nft", "add table inet t; add chain inet t i { type filter "
+        "hook input priority 0; }; add rule inet t i iifname teredo0 drop")
+    try:
+        yield burst
+    finally:
+        run(lab.host, "nft", "delete table inet t")
+        run(lab.host, "ethtool", "-K", "eth0", "gro", "off")
+        run(lab.inet, "ethtool", "-K", "eth0", "tso", "on")
+
+
+def segment(number, dst, src=CLIENT_ADDRESS):
+    """One of a TCP stream's, 500 octets of data"""
+    body = struct.pack("!HHIIBBHHH", 5000, 6000, 1000 + number * 500, 1, 0x50,
+                       0x10, 1000, 0, 0) + bytes([number]) * 500
+    pseudo = wire.ip6(src) + wire.ip6(dst) + struct.pack("!II", len(body), 6)
+    check = struct.pack("!H", wire.checksum(pseudo + body))
+    return ipv6(src, dst, 6, body[:16] + check + body[18:])
+
+
+def datagram(lab, number, payload, src=CLIENT, **fields):
+    """IPv4 identifications in a row are needed for merging"""
+    packet = wire.udp4(src, lab.here, payload, **fields)
+    return packet[:4] + struct.pack("!H", 100 + number) + packet[6:]
+
+
+def parts(lab):
+    """The packets on the device: source, and the segments in each"""
+    found = []
+    for packet in lab.delivered():
+        data = packet[60:]
+        lab.equal((len(data) + 20, struct.unpack("!I", packet[44:48])[0]),
+                  (int.from_bytes(packet[4:6], "big"), 1000 + data[0] * 500),
+                  "length and sequence number")
+        found.append((wire.text6(packet[8:24]),
+                      [data[at] for at in range(0, len(data), 500)]))
+        lab.equal(data, b"".join(bytes([number]) * 500
+                                 for number in found[-1][1]), "data")
+    return sorted(found)
+
+
+@client("COM-07", "GRO: what is merged, and what is not")
+def _(lab):
+    others = ((CLIENT[0], CLIENT[1] + 1), ("198.41.0.4", CLIENT[1]))
+    peers = {endpoint: wire.text6(teredo(PRIMARY, *endpoint, 0x14e4))
+             for endpoint in (CLIENT, *others)}
+    for endpoint, address in peers.items():
+        c.trusted(lab, address, endpoint)
+    plain = [datagram(lab, number, segment(number, lab.own))
+             for number in range(6)]
+    apart = [[0, 1], [2], [3, 4, 5]]
+
+    def third(payload=segment(2, lab.own), **fields):
+        return plain[:2] + [datagram(lab, 2, payload, **fields)] + plain[3:]
+
+    with merging(lab) as burst:
+        for name, packets, wanted, counters in (
+                ("plain", plain, [[0, 1, 2, 3, 4, 5]], {}),
+                ("a trailer", third(segment(2, lab.own) +
+                                    nonce_trailer(b"abcd")), apart, {}),
+                ("another TOS", third(tos=0x48), apart, {}),
+                ("another ECN field", third(tos=2), apart, {"ecn_odd": 1}),
+                ("another TTL", third(ttl=9), apart, {}),
+                ("an origin", third(origin(*CLIENT) + segment(2, lab.own)),
+                 [[0, 1], [3, 4, 5]], {"rx_origin": 1}),
+                ("an authentication", third(auth() + segment(2, lab.own)),
+                 [[0, 1], [3, 4, 5]], {"rx_header": 1})):
+            before = lab.counters.read()
+            burst(packets)
+            after = lab.counters.read()
+            lab.equal(parts(lab), [(peers[CLIENT], numbers)
+                                   for numbers in wanted], name)
+            lab.equal({key: after[key] - before[key] for key in after
+                       if key.startswith(("rx_", "ecn_")) and
+                       after[key] != before[key]}, counters, name)
+        for endpoint in others:
+            burst(plain[:3] + [datagram(lab, 3, segment(
+                3, lab.own, peers[endpoint]), endpoint)] + plain[3:])
+            lab.equal(parts(lab), sorted([
+                (peers[CLIENT], [0, 1, 2, 3, 4, 5]), (peers[endpoint], [3])]),
+                f"of another peer, {endpoint}")
+        subprocess.run(["ip", "netns", "exec", lab.host, "ethtool", "-K",
+                        "teredo0", "gro", "off"], check=True)
+        burst(plain)
+        lab.equal(parts(lab), [(peers[CLIENT], [number])
+                               for number in range(6)], "gro off")
