@@ -625,13 +625,30 @@ def _(lab):
     lab.true(served >= 6, f"{served} of 8 other networks served")
 
 
-@client("SEC-56", "a flood of advertisements is dropped, packets go on")
+@client("SEC-56", "advertisements without a helper are dropped")
 def _(lab):
-    trusted(lab)
-    lab.settle()
     for _ in range(50):
         lab.send(wire.V3 + wire.ra(OTHER_SERVER), MY_SERVER)
     lab.expect(moved={"rx_ctrl_full": 50})
+
+
+@client("SEC-56", "a flood of advertisements: 100 a second for the helper, the "
+        "others are dropped, packets go on")
+def _(lab):
+    trusted(lab)
+    helper = Control(lab.host, "teredo0")
+    helper.bind()
+    began = time.time()
+    for _ in range(600):
+        lab.send(wire.V3 + wire.ra(OTHER_SERVER), MY_SERVER)
+    sent, moved = lab.settle()
+    most = 201 + 100 * (time.time() - began)
+    passed = moved.get("rx_ctrl", 0)
+    lab.true(100 <= passed <= most, f"{passed} passed, not 100 to {most}")
+    lab.equal((sent, moved), ([], {"rx_ctrl": passed,
+                                   "rx_ctrl_full": 600 - passed}), "counters")
+    lab.equal(helper.received(), (wire.V3 + wire.ra(OTHER_SERVER), MY_SERVER),
+              "what the helper gets")
     lab.taken(udp6(CLIENT_ADDRESS, lab.own, b"data"))
 
 
