@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """The helper qualifies (CL-Q, CL-S, CL-M, CL-I, CL-O)"""
 
+import ctypes
+import time
+
 import wire
 from wire import OTHER_SERVER
 
@@ -8,11 +11,26 @@ from .lab import ME, MY_SERVER
 from .rows import row
 
 
-def helper(lab, words="", *options):
+CLONE_NEWTIME = 0x80
+
+
+def helper(lab, words="", *options, **fields):
     """A client that is not qualified, and teredod for it"""
     lab.device("client", f"server {OTHER_SERVER} {words}", qualified=False)
     lab.mark()
-    return lab.start("teredod", "-f", *options, "teredo0")
+    return lab.start("teredod", "-f", *options, "teredo0", **fields)
+
+
+def booted(seconds):
+    """In a process of its own: it is so long since the machine started"""
+    offset = seconds - int(time.clock_gettime(time.CLOCK_BOOTTIME))
+    if wire.libc.unshare(CLONE_NEWTIME):
+        raise OSError(ctypes.get_errno(), "unshare")
+    with open("/proc/self/timens_offsets", "w", encoding="ascii") as file:
+        file.write(f"boottime {offset} 0\n")
+    with open("/proc/self/ns/time_for_children", "rb") as there:
+        if wire.libc.setns(there.fileno(), CLONE_NEWTIME):
+            raise OSError(ctypes.get_errno(), "setns")
 
 
 def solicited(lab, to=MY_SERVER, seconds=30):
@@ -60,3 +78,27 @@ def _(lab):
         waited = times[number] - times[number - 1] - 4
         lab.true(0.75 * pause - 0.1 < waited < 1.25 * pause + 0.5,
                  f"{waited} s")
+
+
+def delays(lab, seconds):
+    """Of the first solicitations of six helpers on a machine that has been
+    up for so long"""
+    found = []
+    for _ in range(6):
+        child = helper(lab, preexec_fn=lambda: booted(seconds))
+        found.append(solicited(lab)[0].time - lab.since)
+        child.terminate()
+        child.wait()
+        lab.children.remove(child)
+        lab.settle()
+    return found
+
+
+@row("CL-Q-35", "the first solicitation waits up to 1 s while the machine "
+     "starts, not later", clock=True)
+def _(lab):
+    late = delays(lab, 600)
+    lab.true(max(late) < 0.25, f"ten minutes after the start: {late}")
+    early = delays(lab, 10)
+    lab.true(max(early) < 1 + max(late) and
+             max(early) - min(early) > 0.05, f"ten seconds after: {early}")
