@@ -404,7 +404,10 @@ def _(lab):
     talking(lab)
     for number, (first, second, result) in enumerate((
             (ECT0, ECT0, ECT0), (ECT0, CE, CE), (CE, ECT0, CE),
-            (NOT_ECT, ECT0, None), (CE, NOT_ECT, None))):
+            (ECT1, CE, CE), (CE, ECT1, CE), (NOT_ECT, ECT0, None),
+            (CE, NOT_ECT, None),
+            # the first one's, where the rule asks for ECT(1)
+            (ECT0, ECT1, ECT0), (ECT1, ECT0, ECT1))):
         packet = classed(udp6(CLIENT_ADDRESS, lab.own, bytes(600)), ECT0)
         datagram = wire.udp4(CLIENT, lab.here, packet)
         lab.delivered()
