@@ -6,12 +6,14 @@ conformance.py [--list] [ID...]
 """
 
 import gc
+import os
 import sys
 
 import judge
 import wire
 from conformance import rows
 from conformance.lab import Labs
+from lint import ids
 
 
 def print_table(wanted):
@@ -23,12 +25,23 @@ def print_table(wanted):
                              row.where, row.title]))
 
 
-def print_notes():
-    """Why there is no row for what is implemented"""
-    shown = {name for row in rows.ROWS for name in row.ids}
-    for name, (_, scope, note) in rows.requirements().items():
-        if scope in ("now", "test") and note and name not in shown:
-            print(f"# {name} has no row: {note}")
+def print_ids():
+    """What became of each id; of one without a row that was run, which other
+    test shows it or why none does"""
+    os.chdir(rows.HERE.parents[1])
+    table = ids.read_list()
+    ids.scan_tests(table, ids.Ids(table))
+    for name, item in table.items():
+        ran = [row.right for row in rows.ROWS
+               if name in row.ids and row.right is not None]
+        if not ran:
+            verdict = (f"shown by {' '.join(item.tests)}" if item.tests
+                       else item.status(table))
+        elif all(ran):
+            verdict = f"ok ({len(ran)} row{'s' * (len(ran) > 1)})"
+        else:
+            verdict = "FAILED"
+        print(f"# {name} {verdict}")
 
 
 def main():
@@ -53,7 +66,7 @@ def main():
     tap.result(not complaints, "tshark agrees with all that was sent "
                f"({labs.pcap.count} packets)", "\n# ".join(complaints))
     if not sys.argv[1:]:
-        print_notes()
+        print_ids()
     return tap.finish()
 
 
