@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """The host-specific relay (HR)"""
 
+import socket
 import subprocess
 
+import wire
 from wire import CLIENT, CLIENT_ADDRESS, bubble, udp6
 
 from .lab import HOST6, ME, NATIVE
@@ -70,6 +72,26 @@ def _(lab):
 
 
 @host_relay("HR-06", "a host without a native address: no route")
+def _(lab):
+    lab.ip("addr", "del", f"{HOST6}/64", "dev", "eth1")
+    try:
+        # the core sends errors for these through the same device
+        lab.ip("addr", "add", "fe80::9/64", "dev", "teredo0", "nodad")
+        with wire.netns(lab.host):
+            sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        with sock:
+            sock.connect((wire.text6(CLIENT_ADDRESS), 5000))
+            lab.equal(sock.getsockname()[0], "fe80::9", "source")
+            sock.send(b"data")
+            lab.expect(moved={"tx_source": 1}, errors=[(1, 0)])
+    finally:
+        lab.batch(lab.host, f"""
+            addr add {HOST6}/64 dev eth1 nodad
+            route replace 2620:1::/64 via 2620::1
+            """)
+
+
+@host_relay("HR-06", "sources that are nobody's: dropped")
 def _(lab):
     lab.unsent(data(src="fe80::5"), "tx_source", inject=True)
     lab.unsent(data(src=CLIENT_ADDRESS), "tx_source", inject=True)
