@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Secure qualification with a server that has the key, or has not (CL-S-01, 02,
-# 04, 07, 09, 10)
+# 04, 07 to 10)
 # shellcheck source-path=SCRIPTDIR source=qual_net.sh
 . "$(dirname "$0")/qual_net.sh"
 require_command tcpdump
 
-ALL_TESTS="no_key sha1 sha256 wrong_secret not_known hidden"
+ALL_TESTS="no_key sha1 sha256 wrong_secret not_known expired hidden"
 SECRET=nobody-is-to-see-this
 
 # key COMMAND...: of the server's keys
@@ -94,6 +94,38 @@ not_known()
 	log_helper_test "a server without our key is not believed (CL-S-09)"
 	helper_end TERM
 	ip -n "$core" link set server0 type teredo secure on
+}
+
+# complains TEXT: what status says though the client is qualified
+complains()
+{
+	state_is qualified && [ "$(status .error)" = "$1" ]
+}
+
+expired()
+{
+	conf
+	echo "$SECRET" | key set host
+	helper_start "$client" -c "$LOGS/conf"
+	qualified "$client"
+	check_err $? "not qualified"
+	complains ""
+	check_err $? "before: $(status .state) $(status .error)"
+	key expire host
+	# with the next refresh
+	slowwait 40 complains "the server asks for a new key"
+	check_err $? "$(status .state) $(status .error)"
+	logged "the server $PRIMARY asks for a new key"
+	check_err $? "not in the log"
+	[ "$(part .port)" = 40001 ]
+	check_err $? "address $(address)"
+	log_helper_test "a key that expires: qualified, and a new one is asked for (CL-S-08)"
+
+	echo "$SECRET" | key set host
+	slowwait 40 complains ""
+	check_err $? "$(status .state) $(status .error)"
+	log_helper_test "a new key: no complaint any more (CL-S-07, CL-S-08)"
+	helper_end TERM
 }
 
 hidden()
