@@ -7,7 +7,7 @@
 . "$(dirname "$0")/qual_net.sh"
 require_command tcpdump
 
-ALL_TESTS="off blocked short long"
+ALL_TESTS="off blocked short long hairpin"
 
 # keeps SECONDS: a mapping of the NAT
 keeps()
@@ -128,6 +128,42 @@ long()
 	check_err $? "steps"
 	log_helper_test "a NAT of 300 s: 60 s, then 90 s, and enough (CL-I-07, CL-I-09)"
 	end
+}
+
+# The NAT sends back inside what comes from there for its own address. It
+# keeps port numbers.
+hairpin()
+{
+	local service second
+
+	echo "interval-determination = on" >"$LOGS/conf"
+	nat_maps masquerade
+	ip netns exec "$nat" nft -f - <<-END
+		table ip hairpin {
+			chain pre {
+				type nat hook prerouting priority dstnat
+				iifname in ip daddr $OUTER meta l4proto udp dnat to 192.168.7.2
+			}
+			chain post {
+				type nat hook postrouting priority srcnat
+				oifname in meta l4proto udp snat to $OUTER
+			}
+		}
+	END
+	keeps 300
+	start
+	sleep 65
+	slowwait 30 logged "mappings live for 60 s"
+	check_err $? "not determined"
+	service=192.168.7.2.$(status .port)
+	second=$(from_second 3 | sort -u)
+	[ "$(awk -v service="$service" '
+		$3 == service && $NF == 40 { print $5 }' "$LOGS/capture" |
+		sort | uniq -c | xargs)" = "2 $OUTER.${second##*.}:" ]
+	check_err $? "bubbles: $(grep -F "$service > " "$LOGS/capture")"
+	log_helper_test "a NAT with hairpin: the bubbles go to the mapping itself (CL-I-05)"
+	end
+	ip netns exec "$nat" nft delete table ip hairpin
 }
 
 qual_setup
