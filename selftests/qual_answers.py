@@ -352,9 +352,23 @@ def bits(lab):
                   "(A-03, A-04, A-05, SEC-29)")
 
 
+def told(lab):
+    """What status says of a mapping that cannot be ours."""
+    lab.restart()
+    while lab.solicited(PRIMARY, 6):
+        lab.link.send(answer(lab.nonce, mapped=("10.0.0.1", 4000)), SERVER,
+                      CLIENT)
+    lab.wait(lambda: lab.status()["state"] == "offline")
+    status = lab.status()
+    lab.tap.equal((status["state"], status["error"]), (
+        "offline", f"the answer of the server {PRIMARY} tells a mapped address "
+        "that is not global (10.0.0.1)"),
+        "status tells of a mapped address that is not global (CL-Q-32)")
+
+
 def main():
     lab = Lab(*sys.argv[1:])
-    for part in primary, secondary, maintained, late, sends, mtu, bits:
+    for part in primary, secondary, maintained, late, sends, mtu, bits, told:
         part(lab)
     return lab.tap.finish()
 
