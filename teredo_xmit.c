@@ -165,9 +165,9 @@ static bool teredo_tx_relay(struct teredo_dev *t,
 	}
 	if (!teredo_addr6_plain(&ip6->saddr)) {
 		type = ipv6_addr_type(&ip6->saddr);
-		if (type & IPV6_ADDR_LINKLOCAL &&
+		if (type & (IPV6_ADDR_LINKLOCAL | IPV6_ADDR_LOOPBACK) &&
 		    cfg->mode == TEREDO_MODE_HOST_RELAY) {
-			/* HR-06: the host has no native address */
+			/* HR-06: what is chosen without a native address */
 			teredo_tx_refuse(t, skb, TEREDO_A_STATS_TX_SOURCE,
 					 ICMPV6_NOROUTE);
 			return false;

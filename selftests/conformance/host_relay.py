@@ -75,15 +75,17 @@ def _(lab):
 def _(lab):
     lab.ip("addr", "del", f"{HOST6}/64", "dev", "eth1")
     try:
-        # the core sends errors for these through the same device
-        lab.ip("addr", "add", "fe80::9/64", "dev", "teredo0", "nodad")
-        with wire.netns(lab.host):
-            sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-        with sock:
-            sock.connect((wire.text6(CLIENT_ADDRESS), 5000))
-            lab.equal(sock.getsockname()[0], "fe80::9", "source")
-            sock.send(b"data")
-            lab.expect(moved={"tx_source": 1}, errors=[(1, 0)])
+        for source in "::1", "fe80::9":
+            if source != "::1":
+                lab.ip("addr", "add", f"{source}/64", "dev", "teredo0",
+                       "nodad")
+            with wire.netns(lab.host):
+                sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+            with sock:
+                sock.connect((wire.text6(CLIENT_ADDRESS), 5000))
+                lab.equal(sock.getsockname()[0], source, "source")
+                sock.send(b"data")
+                lab.expect(moved={"tx_source": 1}, errors=[(1, 0)])
     finally:
         lab.batch(lab.host, f"""
             addr add {HOST6}/64 dev eth1 nodad
