@@ -7,18 +7,29 @@ set -euo pipefail
 
 PATH=$PATH:/usr/sbin:/sbin
 
-# program and package; newuidmap only serves users that are not root
+keyring=${TEREDO_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
+
+# program or file, and its package; newuidmap only serves users that are not
+# root
 needed="qemu-system-x86_64 qemu-system-x86
 mmdebstrap mmdebstrap
 mke2fs e2fsprogs
 unshare util-linux
 flock util-linux
-git git"
+xz xz-utils
+git git
+$keyring debian-archive-keyring"
 ((EUID == 0)) || needed+="
 newuidmap uidmap"
+# mmdebstrap and the scripts here call these; they are what would install
+# themselves
+command -v apt-get >/dev/null || needed+="
+apt-get apt
+dpkg-deb dpkg"
 
 programs=() packages=()
 while read -r program package; do
+	[[ $program == /* && -r $program ]] && continue
 	command -v "$program" >/dev/null && continue
 	programs+=("$program")
 	packages+=("$package")
@@ -27,7 +38,7 @@ done <<<"$needed"
 
 install=(apt-get install -y --no-install-recommends "${packages[@]}")
 if ! command -v apt-get >/dev/null; then
-	echo "These programs are missing: ${programs[*]}" >&2
+	echo "These are missing: ${programs[*]}" >&2
 	exit 1
 elif ((EUID == 0)); then
 	echo "installing ${packages[*]} ..." >&2
@@ -44,7 +55,7 @@ elif command -v sudo >/dev/null && [[ -t 0 ]]; then
 	sudo apt-get update
 	sudo "${install[@]}"
 else
-	echo "These programs are missing: ${programs[*]}. Type:" >&2
+	echo "These are missing: ${programs[*]}. Type:" >&2
 	echo "  sudo ${install[*]}" >&2
 	exit 1
 fi
