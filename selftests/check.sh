@@ -26,7 +26,7 @@ logs=build/logs-$suite${debug:+-debug}
 mkdir -p "$logs"
 
 # of LIST: the names in it that are asked for. Words after the name say of a
-# host test that it belongs to the debug kernel.
+# host test that it belongs to the debug kernel, or is run only when named.
 of()
 {
 	awk -v asked="$*" -v debug="$debug" '
@@ -39,6 +39,7 @@ of()
 	/^#/ || !NF { next }
 	n > 1 { if ($1 in want) print $1; next }
 	FILENAME ~ /host/ && ($2 == "debug") != (debug != "") { next }
+	/ named( |$)/ { next }
 	{ print $1 }' "$1"
 }
 

@@ -9,6 +9,7 @@
 #   time=N     seconds it may take, instead of 300 (three times that when slow)
 #   fast-only  not on a slow (debug) kernel
 #   slow-only  on a slow kernel alone
+#   named      only when it is asked for by name
 #   clock      check.sh runs it in a VM of its own, where waiting is free and
 #              exact (vm.sh -i); on the debug kernel beside the others
 # A test that fails beside others runs once more, alone, and that run counts:
@@ -73,6 +74,7 @@ listed()
 				continue
 			[[ $slow == yes || " $words " != *" slow-only "* ]] ||
 				continue
+			[[ " $words " != *" named "* ]] || continue
 		fi
 		echo "$name $words"
 	done <"$list"
