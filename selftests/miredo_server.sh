@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Our clients with a Miredo server: qualification, connectivity tests and
-# bubbles through it, to a native host through our relay and to each other
+# bubbles through it, to a native host through our relay and to each other;
+# and through a Miredo relay, so that all but the client is Miredo
 # shellcheck source-path=SCRIPTDIR source=miredo.sh
 . "$(dirname "$0")/miredo.sh"
 
-ALL_TESTS="qualifies to_native from_native to_client"
+ALL_TESTS="qualifies to_native from_native to_client miredo_to_native
+	miredo_from_native"
 
 # shellcheck disable=SC2154	# setup_ns assigns
 qualifies()
@@ -64,6 +66,50 @@ to_client()
 	peer_is "$CLIENT" "$address" .endpoint.address "$NAT_B4"
 	check_err $? "not from NAT to NAT"
 	log_miredo_test "a client reaches a client behind another NAT"
+}
+
+# relay_of_miredo: in place of ours, one that knows nobody yet
+relay_of_miredo()
+{
+	ip -n "$RLY" link delete teredo0 2>/dev/null
+	teredo_qualified "$CLIENT"
+	check_err $? "not qualified"
+	forget "$CLIENT"
+	miredo_relay "$RLY"
+	check_err $? "the relay does not start"
+}
+
+through_miredo()
+{
+	peer_is "$CLIENT" "$NATIVE6" '.endpoint|"\(.address):\(.port)"' \
+		"$RELAY4:$MIREDO_PORT"
+}
+
+miredo_to_native()
+{
+	relay_of_miredo
+	reaches "$CLIENT" "$NATIVE6"
+	check_err $? "no answer"
+	through_miredo
+	check_err $? "not through the relay"
+	sends "$CLIENT" "$HOST" "$NATIVE6"
+	check_err $? "TCP"
+	log_miredo_test "a client reaches a native host through a Miredo relay"
+}
+
+miredo_from_native()
+{
+	local address
+
+	relay_of_miredo
+	address=$(teredo_address "$CLIENT")
+	reaches "$HOST" "$address"
+	check_err $? "no answer"
+	through_miredo
+	check_err $? "not through the relay"
+	sends "$HOST" "$CLIENT" "$address"
+	check_err $? "TCP"
+	log_miredo_test "a native host reaches a client through a Miredo relay"
 }
 
 miredo_setup
