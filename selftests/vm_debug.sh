@@ -5,29 +5,13 @@
 # of the sources (debug/*.patch) fail a run that would pass without them.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
-
-top=$(cd "$(dirname "$0")/.." && pwd -P)
-copy=$(mktemp -d)
-out=$copy/out
-defer rm -rf "$copy"
-chmod 755 "$copy"
-# the VM's build asks git for the sources
-git init -q "$copy"
+# shellcheck source=debug/planted.sh
+. "$(dirname "$0")/debug/planted.sh"
 
 # with PATCH...: runs a peer's life with these faults; sets status
 with()
 {
-	local patch
-
-	# what was built there before is built again only where it differs
-	(cd "$top" && git ls-files -co --exclude-standard) |
-		(cd "$top" && while read -r file; do
-			[[ ! -f $file ]] || echo "$file"
-		done | tar -cf - -T -) | tar -C "$copy" -xf -
-	for patch; do
-		git -C "$copy" apply -C1 "$top/selftests/debug/$patch.patch" ||
-			return
-	done
+	planted "$@" || return
 	status=0
 	"$copy/selftests/vm.sh" -d -t "$((150 * SLOW_FACTOR))" -- \
 		sh selftests/debug/one-peer.sh >"$out" 2>&1 || status=$?
