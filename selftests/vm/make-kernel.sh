@@ -12,6 +12,22 @@ series=6.12
 key=$(hash_of "$vm_dir/debug.config" "1 $series")
 dir=$cache/kernel-$key
 
+# progress TREE: now and then how far the build is, until it ends or is killed
+progress()
+{
+	local start=$SECONDS files
+
+	trap 'kill $! 2>/dev/null; exit' TERM
+	while kill -0 $$ 2>/dev/null; do
+		sleep 30 &
+		wait $!
+		# files may go while it looks
+		files=$({ find "$1"/var/tmp/kernel.* -name '*.o' || true; } \
+			2>/dev/null | wc -l)
+		say "... $((SECONDS - start)) s, $files object files"
+	done
+}
+
 # Runs as root of the suite's root, whose compiler is also the module's.
 compile()
 {
@@ -29,7 +45,11 @@ compile()
 		# an option that fell out for want of another one is a mistake
 		grep "^CONFIG_.*=" .debug.config | sort >wanted
 		sort .config | comm -23 wanted - >missing
-		cat missing
+		if [[ -s missing ]]; then
+			echo "these options fell out:" >&2
+			cat missing >&2
+			exit 1
+		fi
 		make -s -j"$(nproc)" bzImage modules
 		make run-command KBUILD_RUN_COMMAND="\$(srctree)/scripts/package/install-extmod-build $1/headers"
 		make -s kernelrelease >release
@@ -48,10 +68,14 @@ make_kernel()
 	[[ -d $dir ]] && return
 	tree=$("$vm_dir/make-root.sh" bookworm)/tree
 	tarball=$("$vm_dir/make-source.sh" "$series")
-	say "building the debug kernel (about 8 minutes on two cores) ..."
+	say "building the debug kernel (about 14 minutes on two cores) ..."
 	rm -rf "$dir.new"
 	mkdir -p "$dir.new"
 	export dir vm_dir
+	# the lock is not its to hold
+	progress "$tree" 9>&- &
+	# shellcheck disable=SC2064	# now, while it is known
+	trap "kill $!" EXIT
 	logged "$cache/kernel.log" as_root bash -euo pipefail -c \
 		"$(declare -f compile); compile \"\$@\"" - "$tree" "$tarball"
 	mv "$dir.new" "$dir"
