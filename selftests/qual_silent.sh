@@ -40,8 +40,12 @@ primary_silent()
 	kill_process "$CAPTURE"
 	# a slow machine may see the next attempt begin
 	read -r first second next _ < <(spacings "$LOGS/capture")
-	((first >= 39 && first < 60 && second >= 39 && second < 60 &&
-		${next:-300} > 150))
+	if [[ ${KSFT_MACHINE_SLOW:-} == yes ]]; then
+		[[ $second ]]
+	else
+		((first >= 39 && first < 60 && second >= 39 && second < 60 &&
+			${next:-300} > 150))
+	fi
 	check_err $? "not three in 4 s steps: $(spacings "$LOGS/capture")"
 	logged "offline: the server $PRIMARY does not answer; next try in \(2[2-9]\|3[0-8]\) s"
 	check_err $? "reason and next try"
