@@ -9,8 +9,8 @@ set -euo pipefail
 usage()
 {
 	cat <<END
-usage: vm.sh [-s SUITE] [-d] [-i] [-c CPUS] [-m MIB] [-w DIR] [-t SECONDS]
-             -- COMMAND...
+usage: vm.sh [-s SUITE] [-d] [-i] [-c CPUS] [-m MIB] [-k ARGS] [-w DIR]
+             [-t SECONDS] -- COMMAND...
 
 Runs COMMAND as root in a VM with the kernel and programs of a Debian suite,
 in this repository's folder, and returns its output and exit status.
@@ -20,6 +20,7 @@ in this repository's folder, and returns its output and exit status.
   -i          a clock that counts instructions: one figure, twice the same
   -c CPUS     default 2, with -i always 1
   -m MIB      memory, default 1024 (1536 with -d)
+  -k ARGS     more words for the kernel's command line
   -w DIR      DIR is writable in the VM, at its own path
   -t SECONDS  ends a command that hangs, wall time, default 600
 
@@ -108,7 +109,7 @@ machine()
 		qemu+=(-chardev "file,id=$port,path=$run/$port"
 			-device "virtserialport,chardev=$port,name=$port")
 	done
-	qemu+=(-append "${append[*]}")
+	qemu+=(-append "${append[*]}${arguments:+ $arguments}")
 }
 
 # Output passes live, through pipes: QEMU would truncate a file.
@@ -186,16 +187,17 @@ judge()
 main()
 {
 	local suite=bookworm debug='' clock='' cpus='' memory='' writable=''
-	local limit=600 option built root kernel run bus qemu result=''
+	local arguments='' limit=600 option built root kernel run bus qemu result=''
 	local status=0
 
-	while getopts s:dic:m:w:t:h option; do
+	while getopts s:dic:m:k:w:t:h option; do
 		case $option in
 		s) suite=$OPTARG ;;
 		d) debug=yes ;;
 		i) clock=yes ;;
 		c) cpus=$OPTARG ;;
 		m) memory=$OPTARG ;;
+		k) arguments=$OPTARG ;;
 		w) writable=$(cd "$OPTARG" && pwd -P) || exit 98 ;;
 		t) limit=$OPTARG ;;
 		h) usage; exit ;;
