@@ -322,17 +322,25 @@ class Links:
         return unpack_attrs(info[IFLA_INFO_DATA])
 
 
-def as_nobody(function):
-    """Call function without privileges, in a process of its own; returns
-    what it returns if that is a small number."""
+def in_child(function):
+    """Call function in a process of its own; returns what it returns if that
+    is a small number."""
     child = os.fork()
     if not child:
         status = 255
         try:
-            os.setgroups([])
-            os.setresgid(65534, 65534, 65534)
-            os.setresuid(65534, 65534, 65534)
             status = function()
         finally:
             os._exit(status)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def as_nobody(function):
+    """The same without privileges"""
+    def nobody():
+        os.setgroups([])
+        os.setresgid(65534, 65534, 65534)
+        os.setresuid(65534, 65534, 65534)
+        return function()
+
+    return in_child(nobody)

@@ -3,6 +3,7 @@
 """Generic netlink: what is asked for comes whole, and changes are told."""
 
 import errno
+import pathlib
 import socket
 import struct
 import subprocess
@@ -17,6 +18,7 @@ UAPI = constants("linux/teredo.h", "linux/if_teredo.h")
 DEVICES = 60
 PEERS = 600
 SO_SNDBUFFORCE = 32
+QUOTA = pathlib.Path("/proc/sys/net/teredo/max_peers")
 
 
 def word(name, value):
@@ -200,6 +202,37 @@ def make_peers(numbers):
                                 9))
 
 
+def limits(lab, one):
+    """The netns' limit on peers, and the device's own, both live"""
+    before = QUOTA.read_text(encoding="ascii")
+    QUOTA.write_text("10", encoding="ascii")
+    make_peers(range(20))
+    lab.tap.equal([len(lab.peers(one)), number(lab.device("t0")["PEERS"])],
+                  [10, 10], "net.teredo.max_peers: of 20 peers 10 are there")
+    QUOTA.write_text(before, encoding="ascii")
+    make_peers(range(20))
+    lab.tap.equal(len(lab.peers(one)), 20,
+                  "net.teredo.max_peers: raised, all are there")
+
+    lab.links.change("t0", [word("MAX_PEERS", u32(5))])
+    lab.tap.equal([len(lab.peers(one)), number(lab.device("t0")["PEERS"])],
+                  [5, 5], "max-peers: lowered, what is too many goes at once")
+    make_peers(range(20))
+    lab.tap.equal(len(lab.peers(one)), 5, "max-peers: and no more come")
+    lab.links.change("t0", [word("MAX_PEERS", u32(65536))])
+    lab.family.do(UAPI["TEREDO_CMD_PEER_DEL"], [one])
+
+    # a network namespace that a user has made
+    shown = subprocess.run(
+        ["unshare", "-Urn", "sh", "-c",
+         f"stat -c %a {QUOTA}; cat {QUOTA}; echo 5 >{QUOTA}; cat {QUOTA}"],
+        user=65534, group=65534, extra_groups=[], text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.split()
+    lab.tap.equal(shown, ["444", "16384", "16384"],
+                  "net.teredo.max_peers: an unprivileged netns has less, and "
+                  "cannot raise it")
+
+
 def peers(lab):
     ip("link", "set", "lo", "up")
     ip("address", "add", "2620::1/128", "dev", "lo")
@@ -280,6 +313,8 @@ def peers(lab):
     lab.family.do(UAPI["TEREDO_CMD_PEER_DEL"], [one])
     lab.tap.equal([lab.peers(one), number(lab.device("t0")["PEERS"])],
                   [[], 0], "peer-del: all peers")
+
+    limits(lab, one)
 
     make_peers(range(PEERS))
     reader = Family(Netlink(NETLINK_GENERIC), "teredo")

@@ -6,15 +6,18 @@ Sends what neither iproute2 nor our tools would, each time one attribute that
 is wrong, and wants the kernel to blame that very one.
 """
 
+import contextlib
+import ctypes
 import errno
+import os
 import socket
 import subprocess
 import sys
 
 import wire
 from genl import (NETLINK_GENERIC, Attr, Family, Links,
-                  Netlink, Refused, as_nobody, be16, be32, constants, ip4,
-                  ip6, string, u8, u16, u32)
+                  Netlink, Refused, as_nobody, be16, be32, constants, in_child,
+                  ip4, ip6, string, u8, u16, u32)
 
 UAPI = constants("linux/teredo.h", "linux/if_teredo.h")
 IFLA_ADDRESS = 1
@@ -495,11 +498,112 @@ def genl_nobody(lab):
                   "without privileges: dev-get and nothing else")
 
 
+def enter(*files):
+    """Namespaces, by files that stand for them"""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with contextlib.ExitStack() as stack:
+        # all are opened from here
+        opened = [stack.enter_context(open(file, "rb")) for file in files]
+        for file in opened:
+            if libc.setns(file.fileno(), 0):
+                raise OSError(ctypes.get_errno(), file.name)
+
+
+@contextlib.contextmanager
+def inside(name):
+    """Sockets that are opened meanwhile belong to that network namespace"""
+    with open("/proc/self/ns/net", "rb") as here:
+        enter(f"/run/netns/{name}")
+        try:
+            yield
+        finally:
+            enter(f"/proc/self/fd/{here.fileno()}")
+
+
+def genl_moves(lab):
+    """The helper stays behind when its device leaves the namespace"""
+    ifindex = UAPI["TEREDO_A_DEV_IFINDEX"]
+    helper = UAPI["TEREDO_A_DEV_HELPER"]
+    do(lab, "DEV_SET", lab.index("DEV"), *[attr("DEV_" + name, value)
+                                           for name, value in (
+        ("STATE", u32(UAPI["TEREDO_STATE_QUALIFIED"])),
+        ("SERVER", ip4("65.54.227.142")),
+        ("MAPPED_ADDRESS", ip4("203.219.21.70")),
+        ("MAPPED_PORT", be16(54110)), ("FLAGS", u16(0x14e4)),
+        ("LIFETIME", u32(60)))])
+    mine = Netlink(NETLINK_GENERIC)
+    bind = UAPI["TEREDO_CMD_CTRL_BIND"]
+    Family(mine, "teredo").do(bind, [lab.index("CTRL")])
+    # who leaves goes down first
+    lab.links.set_up("t0", False)
+    before = do(lab, "DEV_GET", lab.index("DEV"))
+    lab.tap.equal(before.get(helper), u32(mine.portid),
+                  "ctrl-bind: a device that is down keeps its helper")
+    index = lab.index("CTRL")
+    ip("netns", "add", "other")
+    ip("link", "set", "t0", "netns", "other")
+    with inside("other"):
+        family = Family(Netlink(NETLINK_GENERIC), "teredo")
+        there = u32(socket.if_nametoindex("t0"))
+    after = family.do(UAPI["TEREDO_CMD_DEV_GET"],
+                      [attr("DEV_IFINDEX", there)])
+    lab.tap.equal(after.get(helper), None,
+                  "ctrl-bind: it ends when the device moves")
+    del before[helper], before[ifindex], after[ifindex]
+    lab.tap.equal(after, before, "dev-get: all else moves with the device")
+    lab.refused("ctrl-send: the device is gone from here", lambda: do(
+        lab, "CTRL_SEND", index, attr("CTRL_ADDRESS", ip4("65.54.227.142")),
+        attr("CTRL_PORT", be16(3544)), attr("CTRL_PAYLOAD", bytes(40))),
+        errno.ENODEV, index)
+    family.do(bind, [attr("CTRL_IFINDEX", there)])
+    after = family.do(UAPI["TEREDO_CMD_DEV_GET"],
+                      [attr("DEV_IFINDEX", there)])
+    lab.tap.equal(after.get(helper), u32(family.netlink.portid),
+                  "ctrl-bind: a helper where the device is now")
+    ip("-n", "other", "link", "set", "t0", "netns", str(os.getpid()))
+    mine.close()
+    family.netlink.close()
+    ip("netns", "delete", "other")
+
+
+def change_underlay(lab):
+    """Who owns the device's namespace, but not that of its packets"""
+    # the end of its input ends it
+    with subprocess.Popen(
+            ["unshare", "-Urn", "sh", "-c", "echo; cat"], user=65534,
+            group=65534, extra_groups=[], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE) as owner:
+        owner.stdout.readline()
+        lab.links.add("t0")
+        ip("link", "set", "t0", "netns", str(owner.pid))
+
+        def permitted(name):
+            """0: yes, 1: refused as it should be, 2: otherwise"""
+            enter(f"/proc/{owner.pid}/ns/user", f"/proc/{owner.pid}/ns/net")
+            data = [word(name, WORDS[name][1] or u8(0))]
+            try:
+                Links("teredo").change("t0", data)
+            except Refused as refused:
+                return 1 if refused.code == errno.EPERM and refused.text == \
+                    "no permission in the underlay's namespace" else 2
+            return 0
+
+        for name in ("TTL", "TOS", "FWMARK", "LOCAL", "PORT", "LINK", "MODE",
+                     "SECONDARY", "PRIVATE", "DISCOVERY", "QUEUE"):
+            lab.tap.equal(in_child(lambda: permitted(name)),
+                          0 if name == "QUEUE" else 1,
+                          f"{option(name)}: " + (
+                              "needs no rights over the underlay"
+                              if name == "QUEUE" else
+                              "not without rights over the underlay"))
+        owner.stdin.close()
+
+
 def main():
     print("TAP version 13", flush=True)
     lab = Lab()
     for part in (add_unknown, add_wrong, add_together, add_right, change_up,
-                 change_private, change_mode):
+                 change_private, change_mode, change_underlay):
         part(lab)
 
     lab.links.add("t0", [mode("CLIENT")])
@@ -509,7 +613,7 @@ def main():
     lab.index = lambda kind: attr(f"{kind}_IFINDEX",
                                   u32(socket.if_nametoindex("t0")))
     for part in (genl_device, genl_dev_get, genl_dev_set, genl_peers,
-                 genl_ctrl, genl_nobody):
+                 genl_ctrl, genl_nobody, genl_moves):
         part(lab)
     lab.links.delete("t0")
     lab.links.delete("t1")
