@@ -40,20 +40,38 @@ of()
 	n > 1 { if ($1 in want) print $1; next }
 	FILENAME ~ /host/ && ($2 == "debug") != (debug != "") { next }
 	/ named( |$)/ { next }
+	debug != "" && / fast-only( |$)/ { next }
 	{ print $1 }' "$1"
 }
 
-# with_clock [-v] NAME...: those with the word `clock`; -v: the others
-with_clock()
+# with_word WORD NAME...: those with this word
+with_word()
 {
-	local invert=''
+	local word=$1
 
-	[[ ${1:-} == -v ]] && { invert=-v; shift; }
+	shift
 	(($#)) || return 0
 	# the debug kernel has no such clock: all of them run there as others do
-	printf '%s\n' "$@" | grep -xF $invert -f <(
-		[[ $debug ]] || awk '!/^#/ && / clock( |$)/ { print $1 }' \
-			selftests/TESTS)
+	printf '%s\n' "$@" | grep -xF -f <(
+		[[ $debug ]] || awk -v word="$word" '!/^#/ {
+			for (i = 2; i <= NF; i++)
+				if ($i == word)
+					print $1
+		}' selftests/TESTS)
+}
+
+# without NAME... -- NAME...: the second ones that are not among the first
+without()
+{
+	local gone=()
+
+	while [[ $1 != -- ]]; do
+		gone+=("$1")
+		shift
+	done
+	shift
+	(($#)) || return 0
+	printf '%s\n' "$@" | grep -vxF -f <(printf '%s\n' "${gone[@]}")
 }
 
 mapfile -t inside < <(of selftests/TESTS "$@")
@@ -127,11 +145,14 @@ on_host()
 	exec {output}<&-
 }
 
-mapfile -t timed < <(with_clock "${inside[@]}")
-mapfile -t inside < <(with_clock -v "${inside[@]}")
+mapfile -t timed < <(with_word clock "${inside[@]}")
+mapfile -t sleeping < <(with_word sleeps "${inside[@]}")
+mapfile -t inside < <(without "${timed[@]}" "${sleeping[@]}" - -- \
+	"${inside[@]}")
 ((${#inside[@]})) && in_vm -w "$logs" -- "${all[@]}" -o "$PWD/$logs" "${inside[@]}"
 # nothing is written to the host before the end: it would make the clock leap
 ((${#timed[@]})) && in_vm -i -- "${all[@]}" -j 1 "${timed[@]}"
+((${#sleeping[@]})) && in_vm -i -- -j 1 "${sleeping[@]}"
 for name in "${outside[@]}"; do
 	on_host "$name"
 done

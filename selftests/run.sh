@@ -10,6 +10,7 @@
 #   fast-only  not on a slow (debug) kernel
 #   slow-only  on a slow kernel alone
 #   named      only when it is asked for by name
+#   sleeps     the machine does: in a VM of its own, with that clock
 #   clock      check.sh runs it in a VM of its own, where waiting is free and
 #              exact (vm.sh -i); on the debug kernel beside the others
 # A test that fails beside others runs once more, alone, and that run counts:

@@ -30,11 +30,22 @@ END
 }
 
 # Every fault that the kernel reports from the command's start on
-faults='WARNING:|BUG:|BUG [^ ]+ \(|Oops|general protection|refcount_t:'
+faults='WARNING:|BUG:|BUG [^ ]+ \(|kernel BUG at|Oops|invalid opcode'
+faults+='|general protection|refcount_t:'
 faults+='|INFO: task|unreferenced object|possible circular locking'
 faults+='|possible recursive locking|inconsistent lock state'
 faults+='|suspicious RCU usage|KASAN|UBSAN|ODEBUG'
 faults+='|[0-9]+ new suspected memory leaks'
+
+# without_own_faults LOG: all but what the debug kernel says of itself, which no
+# test can help: nf_tables walks lists under a mutex that it does not name
+without_own_faults()
+{
+	sed -E '/WARNING: suspicious RCU usage/ {
+		N; N; N
+		/net\/netfilter\/nf_tables_api\.c:/d
+	}' "$1"
+}
 
 # What the VM's first program is to do
 write_share()
@@ -137,7 +148,7 @@ boot()
 # From the kernel's first complaint on, if there is one
 tail_of_console()
 {
-	local pattern='Kernel panic|BUG:|Oops|sysrq: Trigger a crash'
+	local pattern='Kernel panic|BUG:|kernel BUG at|Oops|sysrq: Trigger'
 
 	say "the console's last lines:"
 	if grep -qE "$pattern" "$run/console"; then
@@ -166,7 +177,8 @@ judge()
 		result=99
 		return
 	fi
-	sed -n '/teredo-vm: the command starts/,$p' "$run/log" >"$run/faults"
+	sed -n '/teredo-vm: the command starts/,$p' "$run/log" >"$run/said"
+	without_own_faults "$run/said" >"$run/faults"
 	if grep -qE "$pattern" "$run/faults"; then
 		say "the kernel log holds a fault:"
 		grep -E -m 1 -B 5 -A 60 "$pattern" "$run/faults" |

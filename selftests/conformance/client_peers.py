@@ -467,23 +467,3 @@ def _(lab):
     lab.expect([(FAR_RELAY, ping)])
     answer = echo(FAR, lab.own, b"12345678", wire.ECHO_REPLY)
     lab.taken(answer, FAR_RELAY)
-
-
-@client("V-06", "a path is not valid after a sleep that was too long",
-        clock=True)
-def _(lab):
-    trusted(lab)
-    lab.wait(29.2)
-    lab.sleep(2)
-    lab.is_peer(CLIENT_ADDRESS, "stale", CLIENT)
-    lab.mark()
-    lab.out(data(lab))
-    lab.expect(at(0, pair(lab)), PAIR)
-
-
-@client("V-06", "the lifetime of an address ends in sleep", clock=True)
-def _(lab):
-    lab.qualify(seconds=20)
-    lab.wait(19.2)
-    lab.sleep(2)
-    lab.equal(lab.control.device_state(), "dormant", "state")

@@ -26,6 +26,7 @@ class Row:
     words: str = ""
     clock: bool = False
     again: bool = False
+    named: bool = False         # runs only when it is asked for
     where: str = ""             # file and line
     right: bool | None = None   # None: not run
 
@@ -33,12 +34,13 @@ class Row:
 ROWS = []
 
 
-def row(ids, title, *, mode=None, words="", clock=False, again=False):
+def row(ids, title, *, mode=None, words="", clock=False, again=False,
+        named=False):
     """Decorator: a row of the table"""
     def add(function):
         code = function.__code__
         ROWS.append(Row(ids.split(), title, function, mode, words, clock,
-                        again, f"{pathlib.Path(code.co_filename).name}:"
+                        again, named, f"{pathlib.Path(code.co_filename).name}:"
                         f"{code.co_firstlineno}"))
         return function
     return add
@@ -83,7 +85,8 @@ def chosen(wanted):
         return any(name == want or name.startswith(want + "-")
                    for want in wanted
                    for name in row.ids + [row.where.partition(".")[0]])
-    return [row for row in ROWS if (not wanted or asked(row)) and
+    return [row for row in ROWS
+            if (asked(row) if wanted else not row.named) and
             (CLOCK or not row.clock) and not (SLOW and row.again)]
 
 
