@@ -444,8 +444,12 @@ def _(lab):
     sent, moved = lab.settle()
     most = 11 + 5 * (time.time() - began)
     lab.true(10 <= len(sent) <= most, f"{len(sent)} answers, not 10 to {most}")
-    lab.equal(moved, {"rx_bubbles": 40, "tx_bubbles_direct": len(sent),
-                      "tx_bubble_limited": 40 - len(sent)}, "counters")
+    # on a slow machine the indirect ones are due, too, of those answered
+    direct = moved.pop("tx_bubbles_direct")
+    limited = moved.pop("tx_bubble_limited")
+    lab.equal(direct + moved.pop("tx_bubbles_indirect", 0), len(sent), "sent")
+    lab.true(40 - direct <= limited <= 40, f"{limited} limited")
+    lab.equal(moved, {"rx_bubbles": 40}, "counters")
 
 
 @client("SEC-48", "whatever leaves, it leaves from our own address and port")
