@@ -450,9 +450,9 @@ def refuse(lab):
                         "tx_self", bubbles=1)
     for name, dst in (
             ("6to4", wire.ip6("2002::")[:2] + wire.ip4(PRIMARY) + bytes(10)),
-            ("ISATAP", wire.ip6("2620::")[:8] + bytes.fromhex("00005efe") +
+            ("ISATAP", wire.ip6("2620:9::")[:8] + bytes.fromhex("00005efe") +
              wire.ip4(SECONDARY)),
-            ("ISATAP, universal", wire.ip6("2620::")[:8] +
+            ("ISATAP, universal", wire.ip6("2620:9::")[:8] +
              bytes.fromhex("02005efe") + wire.ip4("5.6.7.1"))):
         lab.refused(f"to {name} of this host", echo(CLIENT_ADDRESS, dst),
                     "rx_loop6324")
