@@ -57,12 +57,14 @@ switched_off()
 {
 	echo "symmetric = off" >"$LOGS/conf"
 	helper_start "$client" -c "$LOGS/conf"
-	slowwait 20 state_is offline
+	# the helper before has left the state, too
+	slowwait 20 logged \
+		"offline: symmetric NAT: mapped to $OUTER:40001 .* $OUTER:41001"
+	check_err $? "no reason"
+	busywait 5000 state_is offline
 	check_err $? "not offline"
 	[ "$(status .nat)" = symmetric ]
 	check_err $? "NAT $(status .nat)"
-	logged "offline: symmetric NAT: mapped to $OUTER:40001 .* $OUTER:41001"
-	check_err $? "no reason"
 	nothing_left
 	check_err $? "there is an address"
 	log_helper_test "symmetric NAT, switched off: no address (CL-Q-13)"
