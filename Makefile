@@ -78,6 +78,9 @@ lint: host
 mutate: host
 	@selftests/mutate.sh $(T)
 
+bench: host
+	@QUICK=$(QUICK) selftests/bench.sh
+
 # the programs that the VM needs on the host
 host:
 	@selftests/vm/host.sh
@@ -101,9 +104,11 @@ help:
 	@echo 'make lint           what checkers say about the sources'
 	@echo 'make mutate         breaks checks, each in turn: do the tests'
 	@echo '                    notice? (T="SEC-09...")'
+	@echo 'make bench          instructions a packet, beside other tunnels'
+	@echo '                    (QUICK=1: small packets only)'
 	@echo 'make clean          removes what was built here; what was'
 	@echo '                    downloaded stays in ~/.cache/teredo'
 
 .PHONY: all module tools install uninstall install-tools uninstall-tools \
-	dkms-install dkms-uninstall demo check check-debug lint mutate host clean \
-	help
+	dkms-install dkms-uninstall demo check check-debug lint mutate bench host \
+	clean help
