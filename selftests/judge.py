@@ -3,7 +3,7 @@
 """What tshark warns of in the Teredo datagrams of a capture
 
 judge.py FILE...: prints what is malformed or suspicious in it, and fails if
-anything is. tshark's dissector does not know the trailers of RFC 6081, so
+anything is, or if there is nothing in any of them. tshark's dissector does not know the trailers of RFC 6081, so
 that datagrams with trailers are left out. Capture where checksums are
 complete (ethtool -K DEV tx off).
 """
@@ -24,6 +24,7 @@ LINK_HEADERS = {ETHERNET: 14, RAW: 0, COOKED: 16, COOKED2: 20}
 # What is inside is left at UDP: the tests' data is no protocol's.
 PROTOCOLS = ("frame", "raw", "ip", "udp", "teredo", "ipv6", "icmpv6", "tcp",
              "data")
+EMPTY = "the capture holds no Teredo datagram"
 # An answer that never came is no fault of what was sent.
 IGNORED = ("No response seen to ICMPv6 request",)
 
@@ -84,7 +85,8 @@ def judge(path):
                         f"{datagram.payload.hex()}"]
             pcap.add(packet, when)
     if not pcap.count:
-        return ["the capture holds no Teredo datagram"]
+        os.unlink(pcap.path)
+        return [EMPTY]
     done = tshark("-n", "-r", pcap.path, "--enable-heuristic", "teredo_udp",
                   "-o", "udp.try_heuristic_first:TRUE",
                   "-o", "ip.check_checksum:TRUE",
@@ -119,12 +121,14 @@ def tshark(*words):
 
 
 def main():
-    failed = 0
-    for path in sys.argv[1:]:
-        for line in judge(path):
-            print(f"{path}: {line}")
-            failed = 1
-    return failed
+    found = [(path, line) for path in sys.argv[1:] for line in judge(path)]
+    # what is said on a LAN does not pass the core
+    empty = [path for path, line in found if line == EMPTY]
+    if len(empty) < len(sys.argv) - 1:
+        found = [(path, line) for path, line in found if path not in empty]
+    for path, line in found:
+        print(f"{path}: {line}")
+    return bool(found)
 
 
 if __name__ == "__main__":

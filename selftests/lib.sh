@@ -301,7 +301,8 @@ capture_for_judge()
 	log=$(mktemp)
 	defer rm -f "$log"
 	ip netns exec "$ns" tcpdump -U -n -c 20000 -i "$dev" \
-		-w "$KSFT_CAPTURES/${0##*/}.$dev.pcap" udp 2>"$log" &
+		-w "$KSFT_CAPTURES/${0##*/}.$dev.pcap" udp and not port 53 \
+		2>"$log" &
 	defer kill_process "$!"
 	slowwait 20 grep -q listening "$log"
 }
