@@ -16,7 +16,7 @@ from wire import (CLIENT, CLIENT_ADDRESS, OTHER_SERVER, PORT, PRIMARY,
 from .client import pair, test_in, trusted
 from .errors import kernel_log
 from .lab import (FAR, FAR_RELAY, HOST6, ME, MY_FLAGS, MY_SERVER, NATIVE,
-                  RELAY)
+                  NEIGHBOUR, RELAY)
 from .relay import CLIENT_SERVER, ONE, contact, sender
 from .rows import client, host_relay, relay, relays, row, server
 
@@ -366,7 +366,11 @@ def _(lab):
     own, neighbour = (wire.text6(wire.ip6("2002::")[:2] + wire.ip4(RELAY[0]) +
                                  wire.ip6(end)[6:]) for end in ("::1", "::2"))
     contact(lab)
-    lab.batch(lab.host, f"addr add {own}/64 dev eth1 nodad\n")
+    # the neighbour is known, so that no error comes later
+    lab.batch(lab.host, f"""
+        addr add {own}/64 dev eth1 nodad
+        neigh replace {neighbour} lladdr {NEIGHBOUR} dev eth1
+        """)
     try:
         for here in own, neighbour:
             packet = udp6(CLIENT_ADDRESS, here, b"yes")
@@ -378,7 +382,10 @@ def _(lab):
         lab.expect([(CLIENT, udp6(neighbour, CLIENT_ADDRESS, b"yes",
                                   hop_limit=63))])
     finally:
-        lab.batch(lab.host, f"addr del {own}/64 dev eth1\n")
+        lab.batch(lab.host, f"""
+            neigh del {neighbour} dev eth1
+            addr del {own}/64 dev eth1
+            """)
 
 
 @relay("SEC-45 RL-RX-02", "datagrams that come back from an echo service")
