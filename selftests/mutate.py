@@ -269,6 +269,12 @@ def failing(rows, labs, chosen):
     return [row for row, ok in zip(chosen, verdicts.ok) if not ok]
 
 
+def tell(text):
+    """The console shows it, should the kernel not survive what follows"""
+    with open("/dev/kmsg", "w", encoding="utf-8") as file:
+        file.write(f"<4>mutate: {text}\n")
+
+
 def switch(number):
     with open(SWITCH, "w", encoding="ascii") as file:
         file.write(str(number))
@@ -326,6 +332,7 @@ def run(tap, only):
         for number, mutation, wanted, others in mutations:
             chosen = [row for row in wanted + others if row not in broken]
             wanted = [row for row in wanted if row not in broken]
+            tell(f"{mutation.ids}: {mutation.what}")
             switch(number)
             failed = failing(rows, labs, chosen)
             switch(0)

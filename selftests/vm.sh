@@ -148,9 +148,11 @@ boot()
 # From the kernel's first complaint on, if there is one
 tail_of_console()
 {
-	local pattern='Kernel panic|BUG:|kernel BUG at|Oops|sysrq: Trigger'
+	local pattern='Kernel panic|WARNING:|BUG:|kernel BUG at|Oops|sysrq: Trigger'
 
-	say "the console's last lines:"
+	mkdir -p "$repo/build"
+	cp "$run/console" "$repo/build/console"
+	say "the console's last lines (all of them are in build/console):"
 	if grep -qE "$pattern" "$run/console"; then
 		grep -E -B 20 -A 100 -m 1 "$pattern" "$run/console"
 	else
