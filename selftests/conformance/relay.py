@@ -184,10 +184,14 @@ def _(lab):
                ONE | {"tx_bubbles_direct": 1})
 
 
-@relay("RL-TX-12", "nat off and auto, public address: none")
+@relay("RL-TX-12", "nat auto, public address: none")
 def _(lab):
     lab.out(data())
     lab.expect(first(), ONE)
+
+
+@relay("RL-TX-12", "nat off: none")
+def _(lab):
     lab.set("nat off")
     lab.out(data(to=OTHER_ADDRESS))
     lab.expect(first(OTHER_ADDRESS, host=(OTHER_SERVER, PORT)), ONE)
