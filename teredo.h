@@ -20,7 +20,7 @@
 #include <linux/ethtool.h>
 #include <linux/netdevice.h>
 #include <linux/percpu.h>
-#include <linux/rhashtable-types.h>
+#include <linux/rhashtable.h>
 #include <linux/skbuff.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
@@ -312,8 +312,10 @@ struct teredo_search {
  * @tx_packets: sent to the endpoint, bubbles too
  * @last_rx: last reception
  * @last_tx: last transmission
+ * @id: IPv4 identification of the next datagram (TUN-20)
  * @saddr: outer source address that belongs to @dst. A reader may see it
  *	   with the former @dst: a packet that could as well have left before.
+ * @room: that headers in front of a packet take if it goes by @dst, octets
  * @t: the device
  * @lock: protects what is said to be
  * @due: tick of the wheel
@@ -350,9 +352,10 @@ struct teredo_peer {
 	u32			last_tx;
 
 	__be32			saddr;
-	u32			due;
+	atomic_t		id;
 	struct teredo_dev	*t;
 	spinlock_t		lock;		/* see @lock */
+	u32			due;
 	u32			retry;
 	__be32			nonce_sent;
 	u32			nonce_at;
@@ -365,6 +368,7 @@ struct teredo_peer {
 	bool			ever_rx;
 	bool			ever_tx;
 	bool			dead;
+	u16			room;
 	struct teredo_search	*search;
 	struct hlist_node	wheel;
 	struct list_head	lru;
@@ -375,6 +379,44 @@ struct teredo_peer {
 static_assert(sizeof(struct teredo_peer) <= 192);
 static_assert(offsetof(struct teredo_peer, saddr) == 64);
 #endif
+
+static inline u32 teredo_peer_hash(const void *key, u32 len, u32 seed)
+{
+	return __ipv6_addr_jhash(key, seed);
+}
+
+static inline int teredo_peer_cmp(struct rhashtable_compare_arg *arg,
+				  const void *obj)
+{
+	const struct teredo_peer *peer = obj;
+
+	return !ipv6_addr_equal(&peer->addr, arg->key);
+}
+
+/* Functions that the compiler can put in place, unlike the defaults */
+static const struct rhashtable_params teredo_peer_params = {
+	.key_len = sizeof(struct in6_addr),
+	.key_offset = offsetof(struct teredo_peer, addr),
+	.head_offset = offsetof(struct teredo_peer, node),
+	.hashfn = teredo_peer_hash,
+	.obj_cmpfn = teredo_peer_cmp,
+	.automatic_shrinking = true,
+};
+
+/**
+ * teredo_peer_find - look a peer up
+ * @t: the device
+ * @addr: IPv6 address, all of it (A-06)
+ *
+ * RCU.
+ *
+ * Return: the peer, valid in this RCU section, or NULL.
+ */
+static inline struct teredo_peer *teredo_peer_find(struct teredo_dev *t,
+						   const struct in6_addr *addr)
+{
+	return rhashtable_lookup(&t->peers, addr, teredo_peer_params);
+}
 
 static inline union teredo_path teredo_path(const struct teredo_peer *peer)
 {
@@ -474,8 +516,30 @@ int teredo_send_group(struct teredo_dev *t, struct sk_buff *skb,
 struct sk_buff *teredo_alloc_skb(struct teredo_dev *t, unsigned int len);
 unsigned int teredo_ipv4_sendable(const struct teredo_config *cfg,
 				  struct net *net, __be32 addr);
-bool teredo_loops6324(const struct teredo_dev *t, struct net *net,
-		      const struct in6_addr *a);
+bool teredo_embeds_own(const struct teredo_dev *t, struct net *net,
+		       const struct in6_addr *a);
+
+static inline bool teredo_is_6to4(const struct in6_addr *a)
+{
+	return a->s6_addr16[0] == htons(0x2002);
+}
+
+static inline bool teredo_is_isatap(const struct in6_addr *a)
+{
+	return (a->s6_addr32[2] & ~htonl(0x02000000)) == htonl(0x00005efe);
+}
+
+/*
+ * RFC 6324 section 3.3, SEC-35 and SEC-36: is the source of a packet into the
+ * tunnel, or the destination of one out of it, a way back to this host?
+ * Softirq, RCU.
+ */
+static inline bool teredo_loops6324(const struct teredo_dev *t,
+				    struct net *net, const struct in6_addr *a)
+{
+	return unlikely(teredo_is_6to4(a) || teredo_is_isatap(a)) &&
+	       teredo_embeds_own(t, net, a);
+}
 
 /* teredo_recv.c */
 int teredo_encap_rcv(struct sock *sk, struct sk_buff *skb);
@@ -496,8 +560,6 @@ int teredo_peers_init(struct teredo_dev *t);
 void teredo_peers_uninit(struct teredo_dev *t);
 int teredo_peers_start(struct teredo_dev *t);
 void teredo_peers_stop(struct teredo_dev *t);
-struct teredo_peer *teredo_peer_find(struct teredo_dev *t,
-				     const struct in6_addr *addr);
 struct teredo_peer *teredo_peer_make(struct teredo_dev *t,
 				     const struct teredo_config *cfg,
 				     const struct in6_addr *addr, bool by_rx);

@@ -400,7 +400,6 @@ static void teredo_setup(struct net_device *dev)
 	dev->max_mtu = TEREDO_MAX_MTU;		/* TUN-02 */
 	/* with the outer headers it still fits into IPv4's length field */
 	netif_set_tso_max_size(dev, GSO_LEGACY_MAX_SIZE - TEREDO_HLEN);
-	netif_keep_dst(dev);		/* for the errors to those who wait */
 	netdev_lockdep_set_classes(dev);
 }
 

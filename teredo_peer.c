@@ -29,28 +29,6 @@
 
 static struct kmem_cache *teredo_peer_cache;
 
-static const struct rhashtable_params teredo_peer_params = {
-	.key_len = sizeof(struct in6_addr),
-	.key_offset = offsetof(struct teredo_peer, addr),
-	.head_offset = offsetof(struct teredo_peer, node),
-	.automatic_shrinking = true,
-};
-
-/**
- * teredo_peer_find - look a peer up
- * @t: the device
- * @addr: IPv6 address, all of it (A-06)
- *
- * RCU.
- *
- * Return: the peer, valid in this RCU section, or NULL.
- */
-struct teredo_peer *teredo_peer_find(struct teredo_dev *t,
-				     const struct in6_addr *addr)
-{
-	return rhashtable_lookup(&t->peers, addr, teredo_peer_params);
-}
-
 /**
  * teredo_bucket_take - take one token
  * @t: the device, whose limit_lock protects the bucket
@@ -449,6 +427,7 @@ struct teredo_peer *teredo_peer_make(struct teredo_dev *t,
 	peer->path = path;
 	peer->last_rx = now - TEREDO_VALIDITY;
 	peer->last_tx = now - TEREDO_VALIDITY;
+	atomic_set(&peer->id, get_random_u32());
 	spin_lock_init(&peer->lock);
 	INIT_HLIST_NODE(&peer->wheel);
 	INIT_LIST_HEAD(&peer->lru);

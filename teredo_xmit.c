@@ -44,25 +44,22 @@ static bool teredo_on_link6(struct net *net, const struct in6_addr *a)
 }
 
 /**
- * teredo_loops6324 - RFC 6324 section 3.3, SEC-35 and SEC-36
+ * teredo_embeds_own - does an IPv6 address embed an IPv4 address of this host?
  * @t: the device
  * @net: the underlay
- * @a: source of a packet into the tunnel, destination of one out of it
+ * @a: a 6to4 or ISATAP address
  *
- * Return: true if @a is a 6to4 or ISATAP address made of one of this host's,
- * and neither its own nor that of a neighbour. Softirq, RCU.
+ * For teredo_loops6324(). Softirq, RCU.
+ *
+ * Return: true if it does, and is neither this host's own nor a neighbour's.
  */
-bool teredo_loops6324(const struct teredo_dev *t, struct net *net,
-		      const struct in6_addr *a)
+bool teredo_embeds_own(const struct teredo_dev *t, struct net *net,
+		       const struct in6_addr *a)
 {
-	__be32 v4;
+	__be32 v4 = a->s6_addr32[3];
 
-	if (a->s6_addr16[0] == htons(0x2002))
+	if (teredo_is_6to4(a))
 		v4 = get_unaligned((__be32 *)&a->s6_addr16[1]);
-	else if ((a->s6_addr32[2] & ~htonl(0x02000000)) == htonl(0x00005efe))
-		v4 = a->s6_addr32[3];
-	else
-		return false;
 	return inet_addr_type(net, v4) == RTN_LOCAL &&
 	       !teredo_on_link6(dev_net(t->dev), a);
 }
@@ -256,6 +253,22 @@ drop:
 	return NULL;
 }
 
+/*
+ * Room for the headers of the tunnel and of what is below it. Who sends next
+ * leaves as much from the start; a forwarded packet has what its card left, and
+ * to ask for more than its route needs would copy each one.
+ */
+static u16 teredo_headroom(struct net_device *dev, const struct rtable *rt)
+{
+	unsigned int room = LL_RESERVED_SPACE(rt->dst.dev) +
+			    rt->dst.header_len + TEREDO_HLEN;
+
+	room = min_t(unsigned int, room, TEREDO_MAX_HEADROOM);
+	if (room > READ_ONCE(dev->needed_headroom))
+		WRITE_ONCE(dev->needed_headroom, room);
+	return room;
+}
+
 /**
  * teredo_route - route to an endpoint
  * @t: the device
@@ -308,21 +321,19 @@ static __be32 teredo_saddr(const struct teredo_dev *t,
 	return q ? q->local : 0;
 }
 
-/* The peer's route, without a reference: valid as long as RCU is held */
-static struct rtable *teredo_peer_route(struct teredo_peer *peer,
-					const struct teredo_config *cfg,
-					struct sock *sk, struct teredo_ep to,
-					__be32 *saddr)
+/*
+ * Look the peer's route up and remember it, with its source address. Not in
+ * line: that would cost those that have one.
+ */
+static noinline struct rtable *
+teredo_peer_reroute(struct teredo_peer *peer, const struct teredo_config *cfg,
+		    struct sock *sk, struct teredo_ep to)
 {
-	struct dst_entry *dst = rcu_dereference(peer->dst);
+	__be32 saddr = teredo_saddr(peer->t, cfg);
+	struct dst_entry *old;
 	struct rtable *rt;
 
-	if (likely(dst && dst_check(dst, 0))) {
-		*saddr = READ_ONCE(peer->saddr);
-		return (struct rtable *)dst;
-	}
-	*saddr = teredo_saddr(peer->t, cfg);
-	rt = teredo_route(peer->t, cfg, sk, to, saddr, 0);
+	rt = teredo_route(peer->t, cfg, sk, to, &saddr, 0);
 	if (IS_ERR(rt))
 		return rt;
 	spin_lock_bh(&peer->lock);
@@ -332,12 +343,27 @@ static struct rtable *teredo_peer_route(struct teredo_peer *peer,
 		dst_release(&rt->dst);
 		return ERR_PTR(-EAGAIN);
 	}
-	WRITE_ONCE(peer->saddr, *saddr);	/* before the route is seen */
-	dst = rcu_replace_pointer(peer->dst, &rt->dst,
+	/* before the route is seen */
+	WRITE_ONCE(peer->saddr, saddr);
+	WRITE_ONCE(peer->room, teredo_headroom(peer->t->dev, rt));
+	old = rcu_replace_pointer(peer->dst, &rt->dst,
 				  lockdep_is_held(&peer->lock));
 	spin_unlock_bh(&peer->lock);
-	dst_release(dst);
+	dst_release(old);
 	return rt;
+}
+
+/* The peer's route, without a reference: valid as long as RCU is held */
+static struct rtable *
+teredo_peer_route(struct teredo_peer *peer, const struct teredo_config *cfg,
+		  struct sock *sk, struct teredo_ep to)
+{
+	struct dst_entry *dst = rcu_dereference(peer->dst);
+
+	if (unlikely(!dst || !dst_check(dst, 0)))
+		return teredo_peer_reroute(peer, cfg, sk, to);
+	smp_rmb();	/* what belongs to it, see teredo_peer_reroute() */
+	return container_of(dst, struct rtable, dst);
 }
 
 /* Is the packet, or a segment of it, larger than this? */
@@ -354,43 +380,83 @@ static u32 teredo_path_mtu(const struct rtable *rt)
 }
 
 /*
- * An inner checksum that is left to the device makes the outer one final
- * (local checksum offload). A NAT on this machine would see the pending mark
- * and update the outer one as if it were pending too: it would be wrong from
- * there on. So the inner one is not left pending; then the outer one is. A
- * GSO packet's is so anyway, and what a network card received has none.
+ * Make the packet ready for another UDP header. One that was merged, or is to
+ * be segmented, leaves all checksums to the device.
+ *
+ * With any other, an inner checksum that is left to the device would make the
+ * outer one final (local checksum offload). A NAT on this machine would see the
+ * pending mark and update the outer one as if it were pending too: it would be
+ * wrong from there on. So the inner one is not left pending; then the outer one
+ * is. What a network card received has none.
  */
-static bool teredo_csum_pending(const struct sk_buff *skb)
+static __always_inline int teredo_offloads(struct sk_buff *skb)
 {
-	return skb->ip_summed == CHECKSUM_PARTIAL && !skb_is_gso(skb);
+	int err = 0;
+
+	if (skb_is_gso(skb)) {
+		/* not IPPROTO_IPV6: that one is sit's segmentation (TUN-19) */
+		skb_set_inner_protocol(skb, htons(ETH_P_IPV6));
+		return udp_tunnel_handle_offloads(skb, true);
+	}
+	if (skb->ip_summed == CHECKSUM_PARTIAL)
+		err = skb_checksum_help(skb);
+	skb->encapsulation = 0;
+	return err;
 }
 
 /*
- * Room for the headers of the tunnel and of what is below it. Who sends next
- * leaves as much from the start; a forwarded packet has what its card left, and
- * to ask for more than it needs would copy each one.
+ * The UDP checksum (E-10), left to the device. udp_set_csum() would ask again
+ * what teredo_offloads() has seen to.
  */
-static unsigned int teredo_headroom(struct net_device *dev,
-				    const struct rtable *rt)
+static __always_inline void
+teredo_set_csum(struct sk_buff *skb, int len, __be32 saddr, __be32 daddr)
 {
-	unsigned int room = LL_RESERVED_SPACE(rt->dst.dev) +
-			    rt->dst.header_len + TEREDO_HLEN;
+	if (skb_is_gso(skb)) {
+		udp_set_csum(false, skb, saddr, daddr, len);
+		return;
+	}
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = skb_transport_header(skb) - skb->head;
+	skb->csum_offset = offsetof(struct udphdr, check);
+	udp_hdr(skb)->check = ~udp_v4_check(len, saddr, daddr, 0);
+}
 
-	if (unlikely(room > READ_ONCE(dev->needed_headroom)))
-		WRITE_ONCE(dev->needed_headroom,
-			   min_t(unsigned int, room, TEREDO_MAX_HEADROOM));
-	return room;
+/*
+ * TTL of a datagram: as configured, or that of the route (TUN-04). Not
+ * ip4_dst_hoplimit(), which looks for the namespace that is known here.
+ */
+static u8 teredo_ttl(const struct rtable *rt, const struct net *net, u8 ttl)
+{
+	return ttl ?: dst_metric_raw(&rt->dst, RTAX_HOPLIMIT) ?:
+	       READ_ONCE(net->ipv4.sysctl_ip_default_ttl);
+}
+
+/*
+ * The identification (TUN-20): each peer counts for itself, like a connected
+ * socket, and like two of these peers behind one address may use a number at
+ * the same time. @peer NULL: packets of our own, which share the numbers of all
+ * that are not connected.
+ */
+static void teredo_set_id(struct net *net, struct iphdr *iph,
+			  struct teredo_peer *peer, int segs)
+{
+	if (likely(peer))
+		iph->id = htons(atomic_fetch_add_relaxed(segs, &peer->id));
+	else
+		__ip_select_ident(net, iph, segs);
 }
 
 /*
  * Encapsulate and send. @skb->data is the UDP payload, its network header the
- * IPv6 packet in it; @rt stays the caller's; @ttl 0 is the route's. Consumes
- * @skb. RCU, BH disabled.
+ * IPv6 packet in it; @rt stays the caller's; @room is what its headers take;
+ * @ttl 0 is the route's; @peer may be NULL. Consumes @skb. RCU, BH disabled.
+ * In line in all that call it, so that the packets of peers need no call.
  */
-static int teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
-			 struct sock *sk, struct sk_buff *skb,
-			 struct rtable *rt, __be32 saddr, struct teredo_ep to,
-			 u8 ttl)
+static __always_inline int
+teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
+	      struct sock *sk, struct sk_buff *skb, struct teredo_peer *peer,
+	      struct rtable *rt, unsigned int room, __be32 saddr,
+	      struct teredo_ep to, u8 ttl)
 {
 	struct net *net = sock_net(sk);
 	unsigned int len = skb->len;
@@ -408,27 +474,12 @@ static int teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 	if (cfg->pmtudisc && teredo_exceeds(skb, TEREDO_MIN_MTU))
 		df = htons(IP_DF);		/* TUN-03 */
 
-	err = skb_cow_head(skb, teredo_headroom(t->dev, rt));
+	err = skb_cow_head(skb, room);
 	if (unlikely(err))
 		goto nomem;
-	if (teredo_csum_pending(skb)) {
-		err = skb_checksum_help(skb);
-		if (unlikely(err))
-			goto nomem;
-	}
-	err = udp_tunnel_handle_offloads(skb, true);
+	err = teredo_offloads(skb);
 	if (unlikely(err))
 		goto nomem;
-	/* not IPPROTO_IPV6: that one is sit's segmentation (TUN-19) */
-	skb_set_inner_protocol(skb, htons(ETH_P_IPV6));
-
-	__skb_push(skb, sizeof(*uh));
-	skb_reset_transport_header(skb);
-	uh = udp_hdr(skb);
-	uh->source = inet_sk(sk)->inet_sport;
-	uh->dest = to.port;
-	uh->len = htons(skb->len);
-	udp_set_csum(false, skb, saddr, to.addr, skb->len);	/* E-10 */
 
 	skb_scrub_packet(skb, !net_eq(net, dev_net(t->dev)));
 	skb_clear_hash_if_not_l4(skb);
@@ -436,57 +487,54 @@ static int teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 	skb_dst_set_noref(skb, &rt->dst);
 	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
 
-	__skb_push(skb, sizeof(*iph));
+	__skb_push(skb, sizeof(*iph) + sizeof(*uh));
 	skb_reset_network_header(skb);
+	skb_set_transport_header(skb, sizeof(*iph));
+	uh = udp_hdr(skb);
+	uh->source = inet_sk(sk)->inet_sport;
+	uh->dest = to.port;
+	uh->len = htons(sizeof(*uh) + len);
+	teredo_set_csum(skb, sizeof(*uh) + len, saddr, to.addr);
+
 	iph = ip_hdr(skb);
 	iph->version = 4;
 	iph->ihl = sizeof(*iph) >> 2;
 	iph->tos = tos;
 	iph->frag_off = df;			/* E-09, TUN-01 */
-	iph->ttl = ttl ?: ip4_dst_hoplimit(&rt->dst);	/* TUN-04 */
+	iph->ttl = teredo_ttl(rt, net, ttl);
 	iph->protocol = IPPROTO_UDP;
 	iph->saddr = saddr;
 	iph->daddr = to.addr;
-	/* TUN-20 */
-	__ip_select_ident(net, iph, skb_shinfo(skb)->gso_segs ?: 1);
+	teredo_set_id(net, iph, peer, skb_shinfo(skb)->gso_segs ?: 1);
 
 	err = ip_local_out(net, sk, skb);
-	iptunnel_xmit_stats(t->dev, net_xmit_eval(err) ? 0 : len);
-	return net_xmit_eval(err);
+	err = net_xmit_eval(err);
+	if (likely(!err))
+		dev_sw_netstats_tx_add(t->dev, 1, len);
+	else
+		DEV_STATS_INC(t->dev, tx_dropped);
+	return err;
 
 nomem:
 	teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_MEMORY);
 	return err;
 }
 
-/**
- * teredo_peer_send - send a packet to the endpoint of a peer
- * @peer: a peer whose endpoint is known
- * @skb: IPv6 packet, its network header set; consumed
- *
- * RCU, BH disabled. No allocation, lock or timer once the route is known.
- */
-void teredo_peer_send(struct teredo_peer *peer, struct sk_buff *skb)
+/* Send a packet to the endpoint of a peer. Consumes @skb. RCU, BH disabled. */
+static __always_inline void
+teredo_peer_output(struct teredo_dev *t, const struct teredo_config *cfg,
+		   struct sock *sk, struct sk_buff *skb,
+		   struct teredo_peer *peer, struct teredo_ep to)
 {
-	struct teredo_ep to = teredo_path_ep(teredo_path(peer));
-	struct teredo_dev *t = peer->t;
-	const struct teredo_config *cfg = rcu_dereference(t->cfg);
-	struct sock *sk = rcu_dereference(t->sk);
-	struct rtable *rt;
 	u32 now = teredo_now();
-	__be32 saddr;
+	struct rtable *rt;
 
-	if (unlikely(!sk)) {
-		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_DOWN);
-		return;
-	}
-	rt = teredo_peer_route(peer, cfg, sk, to, &saddr);
-	if (unlikely(rt == ERR_PTR(-EAGAIN))) {
-		teredo_send(t, skb, to, 0);
-		return;
-	}
+	rt = teredo_peer_route(peer, cfg, sk, to);
 	if (IS_ERR(rt)) {
-		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_ROUTE);
+		if (rt == ERR_PTR(-EAGAIN))
+			teredo_send(t, skb, to, 0);
+		else
+			teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_ROUTE);
 		return;
 	}
 	if (cfg->pmtudisc && teredo_exceeds(skb, teredo_path_mtu(rt))) {
@@ -499,7 +547,27 @@ void teredo_peer_send(struct teredo_peer *peer, struct sk_buff *skb)
 	WRITE_ONCE(peer->tx_packets, peer->tx_packets + 1);
 	if (unlikely(!peer->ever_tx))
 		peer->ever_tx = true;
-	teredo_output(t, cfg, sk, skb, rt, saddr, to, cfg->ttl);
+	teredo_output(t, cfg, sk, skb, peer, rt, READ_ONCE(peer->room),
+		      READ_ONCE(peer->saddr), to, cfg->ttl);
+}
+
+/**
+ * teredo_peer_send - send a packet to the endpoint of a peer
+ * @peer: a peer whose endpoint is known
+ * @skb: IPv6 packet, its network header set; consumed
+ *
+ * RCU, BH disabled. No allocation, lock or timer once the route is known.
+ */
+void teredo_peer_send(struct teredo_peer *peer, struct sk_buff *skb)
+{
+	struct teredo_dev *t = peer->t;
+	struct sock *sk = rcu_dereference(t->sk);
+
+	if (likely(sk))
+		teredo_peer_output(t, rcu_dereference(t->cfg), sk, skb, peer,
+				   teredo_path_ep(teredo_path(peer)));
+	else
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_DOWN);
 }
 
 /* A packet of our own: from @sk, or if that is NULL from the service port */
@@ -524,7 +592,8 @@ static int teredo_send_own(struct teredo_dev *t, struct sock *sk, __be32 saddr,
 		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_ROUTE);
 		return PTR_ERR(rt);
 	}
-	err = teredo_output(t, cfg, sk, skb, rt, saddr, to, ttl);
+	err = teredo_output(t, cfg, sk, skb, NULL, rt,
+			    teredo_headroom(t->dev, rt), saddr, to, ttl);
 	ip_rt_put(rt);
 	return err;
 }
@@ -658,7 +727,9 @@ static void teredo_xmit_rcu(struct teredo_dev *t, struct sk_buff *skb)
 	if (likely(path.state == TEREDO_PEER_TRUSTED &&
 		   !(path.flags & TEREDO_PEER_SEARCH) &&
 		   teredo_peer_fresh(peer)))
-		teredo_peer_send(peer, skb);	/* CL-TX-05, RL-TX-04 */
+		/* CL-TX-05, RL-TX-04 */
+		teredo_peer_output(t, cfg, sk, skb, peer,
+				   teredo_path_ep(path));
 	else					/* CL-TX-06, RL-TX-14 */
 		teredo_search_xmit(peer, cfg, skb);
 }
