@@ -549,7 +549,7 @@ struct sk_buff *teredo_gro_receive(struct sock *sk, struct list_head *head,
 int teredo_gro_complete(struct sock *sk, struct sk_buff *skb, int nhoff);
 bool teredo_decap(struct teredo_dev *t, struct sk_buff *skb,
 		  unsigned int hlen);
-void teredo_netif_rx(struct teredo_dev *t, struct sk_buff *skb);
+void teredo_netif_receive(struct teredo_dev *t, struct sk_buff *skb);
 void teredo_deliver(struct teredo_dev *t, struct sk_buff *skb,
 		    unsigned int hlen);
 

@@ -282,21 +282,30 @@ drop:
 	return false;
 }
 
+static DEFINE_PER_CPU(bool, teredo_receiving);
+
 /**
- * teredo_netif_rx - hand a packet to the IPv6 stack (CL-RX-23)
+ * teredo_netif_receive - hand a packet to the IPv6 stack (CL-RX-23)
  * @t: the device
  * @skb: what teredo_decap() made; consumed
  *
- * The socket has merged what can be merged: gro_cells would only add its
- * cost. The backlog keeps the stack shallow. Any context.
+ * At once, not by way of the backlog: see "The way of a packet" in
+ * Documentation/networking/teredo.rst. But not out of another packet: how deep
+ * packets are in packets (there are ways to take IPv4 out of IPv6 without a
+ * queue) is for a sender to say, and the stack has an end. BH disabled, no lock
+ * held.
  */
-void teredo_netif_rx(struct teredo_dev *t, struct sk_buff *skb)
+void teredo_netif_receive(struct teredo_dev *t, struct sk_buff *skb)
 {
-	unsigned int len = skb->len;
-
+	dev_sw_netstats_rx_add(t->dev, skb->len);
 	/* the core counts what it drops */
-	if (likely(netif_rx(skb) == NET_RX_SUCCESS))
-		dev_sw_netstats_rx_add(t->dev, len);
+	if (unlikely(this_cpu_read(teredo_receiving))) {
+		netif_rx(skb);
+		return;
+	}
+	this_cpu_write(teredo_receiving, true);
+	netif_receive_skb(skb);
+	this_cpu_write(teredo_receiving, false);
 }
 
 /* Both in one; as teredo_decap(), but @skb is consumed in any case */
@@ -304,7 +313,7 @@ void teredo_deliver(struct teredo_dev *t, struct sk_buff *skb,
 		    unsigned int hlen)
 {
 	if (likely(teredo_decap(t, skb, hlen)))
-		teredo_netif_rx(t, skb);
+		teredo_netif_receive(t, skb);
 }
 
 /* Does the relay forward to this destination (RL-RX-06)? */

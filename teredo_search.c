@@ -443,7 +443,7 @@ static void teredo_search_release(struct teredo_peer *peer,
 		spin_unlock(&peer->lock);
 
 		if (held)
-			teredo_netif_rx(t, held);
+			teredo_netif_receive(t, held);
 		while ((skb = __skb_dequeue(&queue))) {
 			atomic_sub(skb->truesize, &t->queued);
 			teredo_peer_send(peer, skb);

@@ -124,6 +124,27 @@ def _(lab):
     lab.taken(far)
 
 
+# the debug kernel has no segment routing
+@relay("RL-RX-06", "a packet in a packet in one, unwrapped on the spot",
+       again=True)
+def _(lab):
+    contact(lab)
+    segment = "2620:5::1"
+    lab.batch(lab.host, f"route add {segment}/128 encap seg6local action "
+              f"End.DX4 nh4 {lab.here[0]} dev teredo0")
+    levels = [from_client()]
+    for _ in range(10):
+        levels.insert(0, wire.ipv6(CLIENT_ADDRESS, segment, 4,
+                                   wire.udp4(CLIENT, lab.here, levels[0])))
+    lab.settle()
+    lab.arrived()
+    lab.send(levels[0])
+    lab.settle()
+    lab.equal(sorted(lab.delivered()), sorted(levels), "on the device")
+    lab.equal(lab.arrived(), [routed(levels[-1])], "the innermost")
+    lab.batch(lab.host, f"route delete {segment}/128")
+
+
 @relay("RL-RX-07", "to 2001::/32 even where that is served",
        words="serve 2001::/16")
 def _(lab):
