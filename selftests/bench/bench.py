@@ -2,238 +2,310 @@
 # SPDX-License-Identifier: GPL-2.0
 """What a packet costs a router, in instructions
 
-bench.py [--quick]           the table
-bench.py --profile PATH DIR  where they go, function by function; DIR is `out`
-                             (native to tunnel) or `in`
+bench.py [TABLE...]          tables, all if none is named
+bench.py --profile WHAT      where they go, function by function; WHAT is `out`
+                             (native to tunnel), `in`, or `new` (a new peer)
 
-For a VM whose clock counts instructions (vm.sh -i): `make bench` starts it. One
-router forwards from a TAP device, which gen.c fills, to a dummy device, with
-the tunnel in between on either side. What the generator itself takes, with
-the packets dropped as soon as the stack has them, is subtracted.
+For a VM whose clock counts instructions (vm.sh -i): `make bench` starts it.
+What the generator itself takes, with the packets dropped as soon as the stack
+has them, is subtracted.
 """
 
 import argparse
-import json
 import os
-import subprocess
+import re
 import sys
 import tempfile
+import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.dirname(HERE))
+from lab import COUNT, ROUNDS, TAP, Generator, ether, forwarding, inside, \
+    router, run, stop
+from paths import IN_OPTIONS, OUT_OPTIONS, Fou, Geneve, Miredo, MiredoMany, \
+    MiredoServer, Plain, Server, Teredo, TeredoMany, Vxlan
 
-import wire     # noqa: E402  pylint: disable=wrong-import-position
+# A figure is the least of so many, with the devices made anew
+AGAIN = 8
 
-NS = "bench"
-RELAY, CLIENT4, PORT = "192.88.99.1", "50.0.0.1", 40001
-HERE4, THERE4 = (RELAY, 3545), (CLIENT4, PORT)
-CLIENT = wire.text6(wire.teredo("65.54.227.142", CLIENT4, PORT))
-NATIVE, FAR = "2620:1::1", "2620:2::1"
-GATEWAY, ROUTER, INNER = (bytes.fromhex("02000000000" + n) for n in "129")
-
-# packets of a measurement, measurements of a figure, and devices made anew
-COUNT, ROUNDS = 4000, 3
+# Samples a second. A packet takes the same each time: at one frequency the
+# samples could hit the same few places over and over.
+FREQUENCIES = 17011, 19001, 20011, 21013, 23003, 24001, 25013, 26003
 
 
-def run(*words, **more):
-    """Its output; what it says when it fails"""
-    done = subprocess.run(words, capture_output=True, check=False, **more)
-    if done.returncode:
-        sys.exit(f"{' '.join(words)}: {done.stderr}")
-    return done.stdout
-
-
-def inside(*words, **more):
-    return run("ip", "netns", "exec", NS, *words, **more)
-
-
-def ip(*lines):
-    run("ip", "-n", NS, "-b", "-", input="\n".join(lines).encode())
-
-
-def link(name):
-    """What `ip` tells of a device"""
-    return json.loads(run("ip", "-n", NS, "-s", "-j", "link", "show", name))[0]
-
-
-def ether(packet, to=ROUTER):
-    kind = b"\x86\xdd" if packet[0] >> 4 == 6 else b"\x08\x00"
-    return to + GATEWAY + kind + packet
-
-
-class Plain:
-    """Forwarding without a tunnel: the limit"""
-    name = "plain IPv6 forwarding"
-    payload = b""       # in front of the IPv6 packet, inside UDP
-
-    def up(self):
-        ip("route add 2001::/32 dev sink")
-
-    def inner(self, out, size):
-        """IPv6 and UDP headers included"""
-        src, dst = (NATIVE, CLIENT) if out else (CLIENT, FAR)
-        return wire.udp6(src, dst, bytes(size - 48))
-
-    def frame(self, out, size):
-        """As it comes in, from the native side (out) or the tunnel's"""
-        return ether(self.inner(out, size))
-
-
-class Teredo(Plain):
-    """A relay with one client"""
-    name = "teredo"
-
-    def up(self):
-        ip(f"link add t0 type teredo mode relay local {RELAY} port {HERE4[1]}",
-           "link set t0 up",
-           "route add 2001::/32 dev t0")
-        send(self.frame(True, 64), 1)
-        send(ether(wire.udp4(THERE4, HERE4, wire.bubble(CLIENT, NATIVE))), 1)
-
-    def frame(self, out, size):
-        packet = self.inner(out, size)
-        return ether(packet if out else wire.udp4(THERE4, HERE4, packet))
-
-
-class Fou(Teredo):
-    """The same datagrams, by a tunnel with one endpoint"""
-    name = "sit over fou"
-
-    def up(self):
-        run("modprobe", "-a", "fou", "sit")
-        inside("ip", "fou", "add", "port", str(HERE4[1]), "ipproto", "41")
-        ip(f"link add t0 type sit local {RELAY} remote {CLIENT4} ttl 64 "
-           f"encap fou encap-sport {HERE4[1]} encap-dport {PORT} encap-csum",
-           "link set t0 up",
-           "route add 2001::/32 dev t0")
-
-
-class Vxlan(Teredo):
-    """Ethernet in UDP"""
-    name = "vxlan"
-    words = f"vxlan id 1 dstport {HERE4[1]} local {RELAY}"
-    header = "0800000000000100"
-
-    def up(self):
-        ip(f"link add t0 type {self.words} remote {CLIENT4} udpcsum",
-           "link set t0 addrgenmode none up",
-           f"neigh add fe80::1 lladdr {INNER.hex(':')} dev t0",
-           "route add 2001::/32 via fe80::1 dev t0")
-
-    def frame(self, out, size):
-        packet = self.inner(out, size)
-        if not out:
-            mac = bytes.fromhex(link("t0")["address"].replace(":", ""))
-            packet = wire.udp4(THERE4, HERE4, bytes.fromhex(self.header) +
-                               ether(packet, mac))
-        return ether(packet)
-
-
-class Geneve(Vxlan):
-    """Ethernet in UDP"""
-    name = "geneve"
-    words = f"geneve id 1 dstport {HERE4[1]}"
-    header = "0000655800000100"
-
-
-PATHS = (Plain, Teredo, Fou, Vxlan, Geneve)
-
-
-def router():
-    """A namespace of its own, made anew"""
-    subprocess.run(["ip", "netns", "delete", NS], check=False,
-                   stderr=subprocess.DEVNULL)
-    run("ip", "netns", "add", NS)
-    inside("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1",
-           "net.ipv6.conf.default.accept_dad=0",
-           "net.ipv4.conf.all.rp_filter=0",
-           "net.ipv4.conf.default.rp_filter=0")
-    ip("link set lo up",
-       f"addr add {RELAY}/32 dev lo",
-       "tuntap add dev gen mode tap vnet_hdr",
-       f"link set gen address {ROUTER.hex(':')} addrgenmode none up",
-       "link add sink type dummy",
-       "link set sink addrgenmode none up",
-       "addr add 2620:1::2/64 dev gen",
-       "route add default dev sink",
-       "route add 2620:2::/32 dev sink")
-
-
-def send(frame, count, rounds=1):
-    """Nanoseconds, which are instructions, a packet and round"""
-    out = inside(GEN, "-n", str(count), "-r", str(rounds), "gen", input=frame)
-    return min(float(line) for line in out.split())
-
-
-def cost(path, out, size):
-    """Of one packet, the generator subtracted"""
+def cost(gen, path, out, size):
+    """Of one packet"""
     router()
-    path.up()
+    path.up(gen)
     frame = path.frame(out, size)
-    send(frame, COUNT // 8)             # caches, routes
-    before = link("sink")["stats64"]["tx"]["packets"]
-    total = send(frame, COUNT, ROUNDS)
-    passed = link("sink")["stats64"]["tx"]["packets"] - before
-    # now and then a packet of the router's own leaves, too
-    if not 0 <= passed - COUNT * ROUNDS < 10:
-        sys.exit(f"{path.name}: {passed} of {COUNT * ROUNDS} packets passed")
-    inside("tc", "qdisc", "add", "dev", "gen", "clsact")
-    inside("tc", "filter", "add", "dev", "gen", "ingress", "matchall",
-           "action", "drop")
-    return total - send(frame, COUNT, ROUNDS)
+    gen.send(frame, COUNT // 8)             # caches, routes
+    return forwarding(gen, frame, path.name)
 
 
-def table(quick):
-    """Each path beside what the closest tunnel takes"""
+def way(out):
+    return "out" if out else "in"
+
+
+def packets(gen, sizes=(64, 512, 1232), again=AGAIN):
+    """Small and large packets, each path beside the closest tunnel"""
     print(f"{'bytes':>5} {'way':3} {'path':24}{'cost':>7}{'added':>7}"
           f"{'added, of sit over fou':>24}{'whole':>7}")
-    for size in (64,) if quick else (64, 512, 1232):
+    for size in sizes:
         for out in True, False:
-            costs = {path: min(cost(path(), out, size)
-                               for _ in range(2 if quick else 8))
-                     for path in PATHS}
+            costs = {path: min(cost(gen, path(), out, size)
+                               for _ in range(again))
+                     for path in (Plain, Teredo, Fou, Vxlan, Geneve)}
             plain, fou = costs[Plain], costs[Fou]
             for path, value in costs.items():
                 added = value - plain
-                print(f"{size:5} {'out' if out else 'in':3} {path.name:24}"
+                print(f"{size:5} {way(out):3} {path.name:24}"
                       f"{value:7.0f}{added:7.0f}"
                       f"{added / (fou - plain):24.2f}{value / fou:7.2f}",
                       flush=True)
 
 
-def profile(name, out):
-    """By function, with the generator's own"""
-    path = {path.name: path for path in PATHS}[name]()
+def quick(gen):
+    """Small packets, in two minutes"""
+    packets(gen, (64,), 2)
+
+
+def free_memory():
+    """Octets"""
+    with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as file:
+        file.write("3")
+    with open("/proc/meminfo", encoding="ascii") as file:
+        return int(re.search(r"MemFree:\s+(\d+)", file.read())[1]) * 1024
+
+
+def await_no_peers():
+    """Those of the former router are gone a little later than it"""
+    for _ in range(1000):
+        with open("/proc/slabinfo", encoding="ascii") as file:
+            found = re.search(r"^teredo_peer\s+(\d+)", file.read(), re.M)
+        if not found or found[1] == "0":
+            return
+        time.sleep(0.1)
+    sys.exit("there are peers left")
+
+
+def peers(gen):
+    """Packets of clients by chance, and what a client takes of memory"""
+    print(f"{'peers':>8} {'out':>6} {'of one':>7} {'in':>6} {'of one':>7}"
+          f" {'octets a peer':>14}")
+    one = None
+    for n in 1, 1000, 100000, 1000000:
+        path, costs = TeredoMany(), []
+        for out in True, False:
+            router()
+            path.up(gen)
+            await_no_peers()
+            before = free_memory()
+            options = ("-p", str(n)) + IN_OPTIONS
+            gen.send(path.bubble(), rounds=1, options=options + ("-s",))
+            octets = (before - free_memory()) / n
+            if out:
+                options = ("-p", str(n), "-a") + OUT_OPTIONS
+            costs.append(forwarding(gen, path.frame(out, 64), path.name,
+                                    options, more=n * out))
+        one = one or costs
+        print(f"{n:8} {costs[0]:6.0f} {costs[0] / one[0]:7.2f} "
+              f"{costs[1]:6.0f} {costs[1] / one[1]:7.2f} " +
+              (f"{octets:14.0f}" if n >= 100000 else f"{'-':>14}"),
+              flush=True)
+
+
+def reading(gen, out=True, size=64):
+    """What gen.c takes that also reads what comes out"""
     router()
-    path.up()
-    frame = path.frame(out, 64)
-    send(frame, COUNT // 8)
+    Plain().up(gen)
+    frame = Plain().frame(out, size)
+    plain = forwarding(gen, frame, Plain.name)
+    router(TAP)
+    Plain().up(gen)
+    return gen.send(frame, COUNT, ROUNDS, ("-o", "sink", "-m", "64")) - plain
+
+
+def miredo(gen):
+    """The relay beside Miredo's, which takes the packets one by one"""
+    print(f"{'bytes':>5} {'way':3} {'teredo':>7} {'miredo':>7} {'of it':>6}")
+    for size in 64, 512, 1232:
+        for out in True, False:
+            base, costs = reading(gen, out, size), []
+            for path in Teredo(), Miredo():
+                router(TAP)
+                path.up(gen)
+                options = ("-o", "sink", "-m", str(size))
+                costs.append(gen.send(path.frame(out, size), COUNT, ROUNDS,
+                                      options) - base)
+                path.down()
+            print(f"{size:5} {way(out):3} {costs[0]:7.0f} {costs[1]:7.0f} "
+                  f"{costs[0] / costs[1]:6.2f}", flush=True)
+
+    base, costs = reading(gen), []
+    for path in TeredoMany(), MiredoMany():
+        router(TAP)
+        path.up(gen)
+        costs.append(new_peer(gen, path) - 2 * base)
+        path.down()
+    print(f"  new peer  {costs[0]:7.0f} {costs[1]:7.0f} "
+          f"{costs[0] / costs[1]:6.2f}", flush=True)
+
+
+def new_peer(gen, path, n=500):
+    """A packet for a client not known yet, its bubble, the packet out"""
+    first = gen.send(path.frame(True, 64), options=(
+        "-s", "-p", str(n), "-o", "sink", "-m", "60") + OUT_OPTIONS)
+    return first + gen.send(path.bubble(), options=(
+        "-s", "-p", str(n), "-o", "sink", "-m", "106") + IN_OPTIONS)
+
+
+# octets of a segment that fits the MTU, of a merged packet of a stream
+SEGMENT, MERGED = 1220, 1220 * 49
+
+
+def stream(gen):
+    """A TCP stream to a client, merged on arrival, instructions per MB"""
+    mb = 1e6 / MERGED
+    offloads = "tx-udp_tnl-segmentation", "tx-udp_tnl-csum-segmentation"
+    print(f"{'':32}{'plain':>9}{'teredo':>9}{'sit':>9}{'of it':>6}")
+    for name, cut in (("a card that cuts", False), ("cut before it", True)):
+        costs = []
+        for path in Plain(), Teredo(), Fou():
+            router()
+            if cut:
+                inside("ethtool", "-K", "sink",
+                       *(word for each in offloads for word in (each, "off")))
+            path.up(gen)
+            frame = ether(path.segment(True, 0, MERGED))
+            options = ("-g", str(SEGMENT))
+            gen.send(frame, COUNT // 8, options=options)
+            costs.append(forwarding(gen, frame, path.name, options,
+                                    COUNT // 8, len(frame)) * mb)
+        print(f"{name:32}{costs[0]:9.0f}{costs[1]:9.0f}{costs[2]:9.0f}"
+              f"{costs[1] / costs[2]:6.2f}", flush=True)
+
+    costs = []
+    for path in Teredo(), Miredo():
+        router(TAP)
+        path.up(gen)
+        frame = ether(path.segment(True, 0, MERGED))
+        options = ("-g", str(SEGMENT), "-o", "sink", "-m", str(SEGMENT),
+                   "-x", str(MERGED // SEGMENT))
+        costs.append(gen.send(frame, COUNT // 40, ROUNDS, options) * mb)
+        path.down()
+    print(f"{'generator and reader with it':32}{'':9}{costs[0]:9.0f} miredo"
+          f" {costs[1]:9.0f}{costs[0] / costs[1]:6.2f}", flush=True)
+
+
+def server(gen):
+    """What a client asks of a server, beside Miredo's"""
+    base = reading(gen)
+    print(f"{'exchange':20} {'teredo':>7} {'miredo':>7} {'of it':>6}")
+    servers = Server(), MiredoServer()
+    for name, frame, least in Server().frames():
+        costs = []
+        for each in servers:
+            router(TAP, (Server.here, Server.second))
+            each.up()
+            costs.append(gen.send(frame, COUNT, ROUNDS, (
+                "-o", "sink", "-m", str(least))) - base)
+            each.down()
+        print(f"{name:20} {costs[0]:7.0f} {costs[1]:7.0f} "
+              f"{costs[0] / costs[1]:6.2f}", flush=True)
+
+
+def sampled(gen, frame, options=(), anew=None, count=COUNT * 4):
+    """Instructions of one packet by function, the generator's own, too. What
+    has to be made anew for each frequency is `anew`."""
+    found = {}
     with tempfile.TemporaryDirectory() as folder:
         data = os.path.join(folder, "data")
-        run("sysctl", "-qw", "kernel.perf_cpu_time_max_percent=0")
-        inside("perf", "record", "-q", "-g", "-o", data, "-e", "cpu-clock",
-               "-F", "19997", "-a", "--", GEN, "-n", str(COUNT * 15), "gen",
-               input=frame)
-        print(run("perf", "report", "-i", data, "--stdio", "--no-children",
-                  "-g", "caller,0.5,callee,function,percent",
-                  "--max-stack", "4", "--percent-limit", "0.4").decode())
+        for frequency in FREQUENCIES:
+            if anew:
+                anew()
+            spent = inside("perf", "record", "-q", "-o", data, "-e",
+                           "cpu-clock", "-F", str(frequency), "-a", "--",
+                           gen.program, "-n", str(count), *options, "gen",
+                           input=frame)
+            report = run("perf", "report", "-i", data, "--stdio", "-q",
+                         "--sort", "symbol", "-F", "overhead,symbol").decode()
+            for share, symbol in re.findall(r"([\d.]+)%\s+\[.\] (\S+)",
+                                            report):
+                found[symbol] = found.get(symbol, 0) + \
+                    float(share) / 100 * float(spent) / len(FREQUENCIES)
+    return found
+
+
+def columns(names, costs):
+    """By function, what costs most in the second column first"""
+    print("".join(f"{name:>8}" for name in names))
+    print("".join(f"{sum(each.values()):8.0f}" for each in costs))
+    symbols = {symbol for each in costs for symbol in each}
+    for row in sorted(([each.get(symbol, 0) for each in costs] + [symbol]
+                       for symbol in symbols), key=lambda row: -row[1]):
+        if max(row[:-1]) >= 5:
+            print("".join(f"{value:8.0f}" for value in row[:-1]), row[-1])
+
+
+def profile(gen, out):
+    """A packet that is forwarded, the generator subtracted"""
+    compared = Plain, Teredo, Fou
+    costs = []
+    for path in (path() for path in compared):
+        router()
+        path.up(gen)
+        frame = path.frame(out, 64)
+        gen.send(frame, COUNT // 8)
+        costs.append(sampled(gen, frame))
+        stop()
+        for symbol, value in sampled(gen, frame).items():
+            costs[-1][symbol] = costs[-1].get(symbol, 0) - value
+    columns([path.name.split()[0] for path in compared], costs)
+
+
+def profile_new(gen, peers_=500):
+    """A new peer: its first packet, and its answer"""
+    path = TeredoMany()
+
+    def anew():
+        router()
+        path.up(gen)
+
+    def asked():
+        anew()
+        gen.send(path.frame(True, 64), options=options + OUT_OPTIONS)
+
+    options = ("-s", "-p", str(peers_))
+    columns(("packet", "answer"),
+            (sampled(gen, path.frame(True, 64), options + OUT_OPTIONS, anew),
+             sampled(gen, path.bubble(), options + IN_OPTIONS, asked)))
+
+
+TABLES = {table.__name__: table
+          for table in (quick, packets, stream, peers, miredo, server)}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--profile", nargs=2, metavar=("PATH", "DIR"))
+    parser.add_argument("tables", nargs="*", metavar="TABLE",
+                        help=", ".join(TABLES))
+    parser.add_argument("--profile", choices=("out", "in", "new"))
     args = parser.parse_args()
-    run("modprobe", "tun")
-    run("cc", "-O2", "-Wall", "-Werror", "-o", GEN,
-        os.path.join(HERE, "gen.c"))
-    if args.profile:
-        profile(args.profile[0], args.profile[1] == "out")
-    else:
-        table(args.quick)
+    for name in args.tables:
+        if name not in TABLES:
+            parser.error(f"there is no table '{name}'")
+    with tempfile.TemporaryDirectory() as folder:
+        gen = Generator(folder)
+        if args.profile:
+            run("sysctl", "-qw", "kernel.perf_cpu_time_max_percent=0")
+            if args.profile == "new":
+                profile_new(gen)
+            else:
+                profile(gen, args.profile == "out")
+            return
+        for name in args.tables or [name for name in TABLES
+                                    if name != "quick"]:
+            print(f"# {TABLES[name].__doc__}", flush=True)
+            TABLES[name](gen)
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as scratch:
-        GEN = os.path.join(scratch, "gen")
-        main()
+    main()
