@@ -354,7 +354,7 @@ teredo_peer_reroute(struct teredo_peer *peer, const struct teredo_config *cfg,
 }
 
 /* The peer's route, without a reference: valid as long as RCU is held */
-static struct rtable *
+static __always_inline struct rtable *
 teredo_peer_route(struct teredo_peer *peer, const struct teredo_config *cfg,
 		  struct sock *sk, struct teredo_ep to)
 {
