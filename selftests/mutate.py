@@ -46,7 +46,7 @@ MUTATIONS = [
              "len < 40 + (data[4] << 8) + data[5]"),
     Mutation("E-08 SEC-05", "relay", "a relay takes headers",
              "teredo_recv.c", "teredo_rcv_relay", "p->ip6"),
-    Mutation("E-07 SEC-05 COM-07", "client",
+    Mutation("E-07 SEC-05 COM-07 SEC-67", "client",
              "authentication in front of anything",
              "teredo_recv.c", "teredo_rcv_client", "p->auth >= 0"),
     Mutation("SEC-06", "client", "anybody indicates an origin",
@@ -179,7 +179,7 @@ MUTATIONS = [
     Mutation("V-06", "client", "no time passes in sleep",
              "teredo.h", "teredo_now", "READ_ONCE(teredo_slept)", "0"),
 
-    Mutation("SEC-39 G-15", "server", "to addresses of this host",
+    Mutation("SEC-39 G-15 SEC-49", "server", "to addresses of this host",
              "teredo_xmit.c", "teredo_ipv4_sendable",
              "switch ([[inet_addr_type(net, addr)]])",
              "inet_addr_type(net, addr) == RTN_LOCAL ? RTN_UNICAST : "
@@ -199,7 +199,8 @@ MUTATIONS = [
     Mutation("SV-08 CL-S-06 CL-S-03", "server", "any authentication value",
              "teredo_server.c", "teredo_rs_key",
              "crypto_memneq(mac, value, auth->au_len)"),
-    Mutation("CL-S-03 A-09 SV-26 SV-31 COM-02 CL-S-02 SEC-27", "server",
+    Mutation("CL-S-03 A-09 SV-26 SV-31 COM-02 CL-S-02 SEC-27 SV-07 SV-28 "
+             "CL-S-05 CL-S-07 CL-S-12 SV-29 SV-39", "server",
              "the answer has no nonce",
              "teredo_server.c", "teredo_put_auth",
              "id + asked->id_len + asked->au_len", "tail.nonce"),

@@ -108,6 +108,8 @@ def _(lab):
 @server("SV-11 SV-40 SEC-28 SEC-43",
         "who is not where his address says reaches no native host")
 def _(lab):
+    lab.settle()
+    natives(lab)        # what came of other rows
     for source in "2620::5", NATIVE, "fd00::1":
         lab.refused(echo(source, NATIVE), "rx_bad_source", RELAY)
         lab.refused(bubble(source, NATIVE), "rx_bad_source", RELAY)
