@@ -244,6 +244,15 @@ teredo_qualified()
 	slowwait 30 teredo_is "$1" .state qualified
 }
 
+# teredo_must_qualify NAMESPACE LOG: or the test ends, and shows its helper's
+teredo_must_qualify()
+{
+	teredo_qualified "$1" && return
+	cat "$2"
+	ktap_test_fail "the client qualifies"
+	ktap_finished
+}
+
 # teredo_address NAMESPACE: of the client there
 teredo_address()
 {

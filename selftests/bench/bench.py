@@ -18,8 +18,8 @@ import sys
 import tempfile
 import time
 
-from lab import COUNT, ROUNDS, TAP, Generator, ether, forwarding, inside, \
-    router, run, stop
+from lab import COUNT, ROUNDS, TAP, Generator, forwarding, inside, router, \
+    run, stop
 from paths import IN_OPTIONS, OUT_OPTIONS, Fou, Geneve, Miredo, MiredoMany, \
     MiredoServer, Plain, Server, Teredo, TeredoMany, Vxlan
 
@@ -174,7 +174,7 @@ def stream(gen):
                 inside("ethtool", "-K", "sink",
                        *(word for each in offloads for word in (each, "off")))
             path.up(gen)
-            frame = ether(path.segment(True, 0, MERGED))
+            frame = path.merged(MERGED)
             options = ("-g", str(SEGMENT))
             gen.send(frame, COUNT // 8, options=options)
             costs.append(forwarding(gen, frame, path.name, options,
@@ -186,7 +186,7 @@ def stream(gen):
     for path in Teredo(), Miredo():
         router(TAP)
         path.up(gen)
-        frame = ether(path.segment(True, 0, MERGED))
+        frame = path.merged(MERGED)
         options = ("-g", str(SEGMENT), "-o", "sink", "-m", str(SEGMENT),
                    "-x", str(MERGED // SEGMENT))
         costs.append(gen.send(frame, COUNT // 40, ROUNDS, options) * mb)
@@ -212,7 +212,7 @@ def server(gen):
               f"{costs[0] / costs[1]:6.2f}", flush=True)
 
 
-def sampled(gen, frame, options=(), anew=None, count=COUNT * 4):
+def sampled(gen, frame, options=(), anew=None):
     """Instructions of one packet by function, the generator's own, too. What
     has to be made anew for each frequency is `anew`."""
     found = {}
@@ -223,8 +223,8 @@ def sampled(gen, frame, options=(), anew=None, count=COUNT * 4):
                 anew()
             spent = inside("perf", "record", "-q", "-o", data, "-e",
                            "cpu-clock", "-F", str(frequency), "-a", "--",
-                           gen.program, "-n", str(count), *options, "gen",
-                           input=frame)
+                           gen.program, "-n", str(COUNT * 4), *options,
+                           "gen", input=frame)
             report = run("perf", "report", "-i", data, "--stdio", "-q",
                          "--sort", "symbol", "-F", "overhead,symbol").decode()
             for share, symbol in re.findall(r"([\d.]+)%\s+\[.\] (\S+)",
@@ -261,7 +261,7 @@ def profile(gen, out):
     columns([path.name.split()[0] for path in compared], costs)
 
 
-def profile_new(gen, peers_=500):
+def profile_new(gen):
     """A new peer: its first packet, and its answer"""
     path = TeredoMany()
 
@@ -273,7 +273,7 @@ def profile_new(gen, peers_=500):
         anew()
         gen.send(path.frame(True, 64), options=options + OUT_OPTIONS)
 
-    options = ("-s", "-p", str(peers_))
+    options = "-s", "-p", "500"
     columns(("packet", "answer"),
             (sampled(gen, path.frame(True, 64), options + OUT_OPTIONS, anew),
              sampled(gen, path.bubble(), options + IN_OPTIONS, asked)))

@@ -210,8 +210,8 @@ int main(int argc, char *argv[])
 	if (in_turn)
 		count = peers;
 
-	hdr->flags = hdr->gso_size ? VIRTIO_NET_HDR_F_NEEDS_CSUM :
-				     VIRTIO_NET_HDR_F_DATA_VALID;
+	if (hdr->gso_size)
+		hdr->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 	for (i = 0; before && i < peers; i++) {
 		readdress(i, teredo, ipv4);
 		if (write(fd, buffer, sizeof(*hdr) + length) < 0)

@@ -45,18 +45,13 @@ class Plain:
         """As it comes in, from the native side (out) or the tunnel's"""
         return ether(self.inner(out, size))
 
-    def segment(self, out, number, octets):
-        """One of a TCP stream's, its checksum left to a device if it is out"""
-        src, dst = (NATIVE, CLIENT) if out else (CLIENT, FAR)
-        head = struct.pack("!HHIIBBHHH", 5000, 5000, 1 + number * octets, 1,
-                           0x50, 0x10, 1000, 0, 0)
-        pseudo = wire.ip6(src) + wire.ip6(dst) + \
+    def merged(self, octets):
+        """TCP to the client, its checksum left to a device"""
+        pseudo = wire.ip6(NATIVE) + wire.ip6(CLIENT) + \
             struct.pack("!II", 20 + octets, 6)
-        check = wire.checksum(pseudo + (b"" if out else head + bytes(octets)))
-        if out:
-            check ^= 0xffff
-        return wire.ipv6(src, dst, 6, head[:16] + struct.pack("!H", check) +
-                         head[18:] + bytes(octets))
+        return ether(wire.ipv6(NATIVE, CLIENT, 6, struct.pack(
+            "!HHIIBBHHH", 5000, 5000, 1, 1, 0x50, 0x10, 1000,
+            wire.checksum(pseudo) ^ 0xffff, 0) + bytes(octets)))
 
 
 class Teredo(Plain):
@@ -190,7 +185,6 @@ class MiredoMany(Miredo):
 
 class Server:
     """Ours"""
-    name = "teredo server"
     here, second = SERVER4, "65.54.227.143"
 
     def up(self):
@@ -216,7 +210,6 @@ class Server:
 
 class MiredoServer(Server):
     """Miredo's"""
-    name = "miredo-server"
 
     def __init__(self):
         self.daemon = None

@@ -136,13 +136,15 @@ def _(lab):
     for _ in range(10):
         levels.insert(0, wire.ipv6(CLIENT_ADDRESS, segment, 4,
                                    wire.udp4(CLIENT, lab.here, levels[0])))
-    lab.settle()
-    lab.arrived()
-    lab.send(levels[0])
-    lab.settle()
-    lab.equal(sorted(lab.delivered()), sorted(levels), "on the device")
-    lab.equal(lab.arrived(), [routed(levels[-1])], "the innermost")
-    lab.batch(lab.host, f"route delete {segment}/128")
+    try:
+        lab.settle()
+        lab.arrived()
+        lab.send(levels[0])
+        lab.settle()
+        lab.equal(sorted(lab.delivered()), sorted(levels), "on the device")
+        lab.equal(lab.arrived(), [routed(levels[-1])], "the innermost")
+    finally:
+        lab.batch(lab.host, f"route delete {segment}/128")
 
 
 @relay("RL-RX-07", "to 2001::/32 even where that is served",
