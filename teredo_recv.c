@@ -700,6 +700,8 @@ static struct teredo_dev *teredo_rcv_begin(struct sock *sk,
 	struct teredo_dev *t = rcu_dereference_sk_user_data(sk);
 	unsigned int stat;
 
+	/* UDP may have cut it out of a larger one, with others behind it */
+	skb_mark_not_on_list(skb);
 	if (unlikely(!t)) {
 		kfree_skb_reason(skb, SKB_DROP_REASON_NO_SOCKET);
 		return NULL;
