@@ -18,6 +18,7 @@
 #define _TEREDO_H
 
 #include <linux/ethtool.h>
+#include <linux/jhash.h>
 #include <linux/netdevice.h>
 #include <linux/percpu.h>
 #include <linux/rhashtable.h>
@@ -246,6 +247,10 @@ struct teredo_dev {
 	struct teredo_bucket	*server_buckets;
 	struct teredo_reply	*replies;		/* TEREDO_HASH_SIZE */
 	u32			hash_seed;
+	/* source of a relay's bubbles, limit_lock */
+	struct in6_addr		own_saddr;
+	u32			own_genid;
+	bool			own_known;
 };
 
 /* What a packet needs to know of a peer, in one word that is read at once */
@@ -307,7 +312,7 @@ struct teredo_search {
  * @node: in teredo_dev.peers, keyed by @addr
  * @addr: IPv6 address, all 128 bits (A-06)
  * @path: endpoint and state; written under @lock
- * @dst: route to the endpoint, RCU; written under @lock
+ * @dst: route to the endpoint (teredo_dst_ep()), RCU; written under @lock
  * @rx_packets: accepted from the endpoint, bubbles too
  * @tx_packets: sent to the endpoint, bubbles too
  * @last_rx: last reception
@@ -380,9 +385,16 @@ static_assert(sizeof(struct teredo_peer) <= 192);
 static_assert(offsetof(struct teredo_peer, saddr) == 64);
 #endif
 
+/* Teredo addresses have the first word in common: it need not be mixed in */
 static inline u32 teredo_peer_hash(const void *key, u32 len, u32 seed)
 {
-	return __ipv6_addr_jhash(key, seed);
+	const struct in6_addr *a = key;
+
+	if (likely(a->s6_addr32[0] == htonl(TEREDO_PREFIX)))
+		return jhash_3words((__force u32)a->s6_addr32[1],
+				    (__force u32)a->s6_addr32[2],
+				    (__force u32)a->s6_addr32[3], seed);
+	return __ipv6_addr_jhash(a, seed);
 }
 
 static inline int teredo_peer_cmp(struct rhashtable_compare_arg *arg,
@@ -432,6 +444,16 @@ static inline struct teredo_ep teredo_path_ep(union teredo_path p)
 	return ep;
 }
 
+/*
+ * Where the peer's route leads to: the endpoint, or before there is one that
+ * which a Teredo address names. Under its lock.
+ */
+static inline struct teredo_ep teredo_dst_ep(const struct teredo_peer *peer)
+{
+	return peer->path.addr ? teredo_path_ep(peer->path) :
+				 teredo_mapped(&peer->addr);
+}
+
 /* Global unicast as far as the first octets tell, without further questions */
 static inline bool teredo_addr6_plain(const struct in6_addr *a)
 {
@@ -449,17 +471,21 @@ static inline bool teredo_addr6_global(const struct in6_addr *a)
 	       (a->s6_addr[0] & 0xfe) != 0xfc;	/* unique local */
 }
 
-/* Was the peer heard within its validity (C-11, CL-P-04)? */
-static inline bool teredo_peer_fresh(const struct teredo_peer *peer)
+/*
+ * Was the peer heard within its validity (C-11, CL-P-04)? @now may be of a
+ * moment before that.
+ */
+static inline bool teredo_peer_fresh(const struct teredo_peer *peer, u32 now)
 {
-	return (u32)teredo_now() - READ_ONCE(peer->last_rx) < TEREDO_VALIDITY;
+	return now + HZ - READ_ONCE(peer->last_rx) < TEREDO_VALIDITY + HZ;
 }
 
 /* Is the peer's endpoint good for sending (C-11)? */
 static inline bool teredo_peer_known(const struct teredo_peer *peer,
 				     union teredo_path path)
 {
-	return path.state == TEREDO_PEER_TRUSTED && teredo_peer_fresh(peer);
+	return path.state == TEREDO_PEER_TRUSTED &&
+	       teredo_peer_fresh(peer, teredo_now());
 }
 
 /* Is the peer behind the same NAT as this client (AMB-21, SEC-63)? */
@@ -507,10 +533,14 @@ struct rtable *teredo_route(const struct teredo_dev *t,
 			    const struct teredo_config *cfg, struct sock *sk,
 			    struct teredo_ep to, __be32 *saddr, int link);
 void teredo_peer_send(struct teredo_peer *peer, struct sk_buff *skb);
+/* Kinds of destination: another host; this one, too, as a server or client */
+#define TEREDO_TO_OTHERS	BIT(RTN_UNICAST)
+#define TEREDO_TO_HOSTS		(BIT(RTN_UNICAST) | BIT(RTN_LOCAL))
 int teredo_send(struct teredo_dev *t, struct sk_buff *skb,
-		struct teredo_ep to, u8 hops);
+		struct teredo_ep to, unsigned int types, u8 hops);
 int teredo_send_from(struct teredo_dev *t, struct sock *sk, __be32 saddr,
-		     struct sk_buff *skb, struct teredo_ep to);
+		     struct sk_buff *skb, struct teredo_ep to,
+		     unsigned int types);
 int teredo_send_group(struct teredo_dev *t, struct sk_buff *skb,
 		      struct teredo_ep to, int link);
 struct sk_buff *teredo_alloc_skb(struct teredo_dev *t, unsigned int len);

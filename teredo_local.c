@@ -258,8 +258,7 @@ static bool teredo_local_learn(struct teredo_peer *peer, struct teredo_ep from)
 
 	spin_lock(&peer->lock);
 	path = peer->path;
-	ok = !peer->dead && (path.state != TEREDO_PEER_TRUSTED ||
-			     !teredo_peer_fresh(peer) ||
+	ok = !peer->dead && (!teredo_peer_known(peer, path) ||
 			     teredo_ep_equal(teredo_path_ep(path), from));
 	if (ok) {
 		WRITE_ONCE(peer->local_seen, (u32)teredo_now());

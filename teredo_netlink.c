@@ -513,8 +513,8 @@ static u32 teredo_nl_peer_state(const struct teredo_peer *peer,
 {
 	switch (path.state) {
 	case TEREDO_PEER_TRUSTED:
-		return teredo_peer_fresh(peer) ? TEREDO_PEER_STATE_TRUSTED :
-						 TEREDO_PEER_STATE_STALE;
+		return teredo_peer_known(peer, path) ?
+			TEREDO_PEER_STATE_TRUSTED : TEREDO_PEER_STATE_STALE;
 	case TEREDO_PEER_FAILED:
 		return TEREDO_PEER_STATE_FAILED;
 	default:

@@ -427,7 +427,7 @@ struct teredo_peer *teredo_peer_make(struct teredo_dev *t,
 	peer->path = path;
 	peer->last_rx = now - TEREDO_VALIDITY;
 	peer->last_tx = now - TEREDO_VALIDITY;
-	atomic_set(&peer->id, get_random_u32());
+	atomic_set(&peer->id, get_random_u16());
 	spin_lock_init(&peer->lock);
 	INIT_HLIST_NODE(&peer->wheel);
 	INIT_LIST_HEAD(&peer->lru);
@@ -554,6 +554,7 @@ int teredo_peers_start(struct teredo_dev *t)
 		return -ENOMEM;
 	}
 	t->wheel_on = false;
+	t->own_known = false;
 	return 0;
 }
 

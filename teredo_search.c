@@ -60,7 +60,7 @@ static void teredo_test_send(struct teredo_dev *t, const struct teredo_qual *q,
 		csum_ipv6_magic(&ip6->saddr, &ip6->daddr, sizeof(*test),
 				IPPROTO_ICMPV6,
 				csum_partial(test, sizeof(*test), 0));
-	if (!teredo_send(t, skb, to, 0))
+	if (!teredo_send(t, skb, to, TEREDO_TO_HOSTS, 0))
 		teredo_count(t, TEREDO_A_STATS_TX_TESTS);
 }
 
@@ -280,8 +280,7 @@ void teredo_search_xmit(struct teredo_peer *peer,
 
 	spin_lock(&peer->lock);
 	s = peer->search;
-	if (peer->path.state == TEREDO_PEER_TRUSTED &&
-	    teredo_peer_fresh(peer) &&
+	if (teredo_peer_known(peer, peer->path) &&
 	    (!s || (!s->releasing && skb_queue_empty(&s->queue)))) {
 		/* the search is for a received packet (CL-RX-18), or over */
 		spin_unlock(&peer->lock);
@@ -332,7 +331,7 @@ static void teredo_search_fail(struct teredo_peer *peer,
 	peer->search = NULL;
 	path = peer->path;
 	path.flags &= ~TEREDO_PEER_SEARCH;
-	if (path.state == TEREDO_PEER_TRUSTED && teredo_peer_fresh(peer)) {
+	if (teredo_peer_known(peer, path)) {
 		/* only the received packet's path was not proved */
 		wait = TEREDO_IDLE;
 	} else {
@@ -515,12 +514,11 @@ void teredo_peer_heard(struct teredo_peer *peer, struct teredo_ep from)
 	peer->answer = false;			/* X-SN-09 */
 	fresh = path.state != TEREDO_PEER_TRUSTED;
 	moved = !teredo_ep_equal(teredo_path_ep(path), from);
-	if (moved) {
+	if (!teredo_ep_equal(teredo_dst_ep(peer), from))
 		dst = rcu_replace_pointer(peer->dst, NULL,
 					  lockdep_is_held(&peer->lock));
-		path.addr = from.addr;
-		path.port = from.port;
-	}
+	path.addr = from.addr;
+	path.port = from.port;
 	path.state = TEREDO_PEER_TRUSTED;
 	WRITE_ONCE(peer->path.word, path.word);
 	release = peer->search && !peer->search->releasing &&

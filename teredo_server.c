@@ -299,7 +299,7 @@ static void teredo_ra_fill(struct teredo_ra *ra, const struct teredo_dev *t,
 }
 
 /* Indicates where a datagram came from (E-02, E-06, SV-17, SV-21) */
-static void teredo_put_origin(struct sk_buff *skb, struct teredo_ep from)
+static struct teredo_origin_hdr teredo_origin(struct teredo_ep from)
 {
 	struct teredo_origin_hdr origin = {
 		.type = htons(TEREDO_HDR_ORIGIN),
@@ -307,7 +307,7 @@ static void teredo_put_origin(struct sk_buff *skb, struct teredo_ep from)
 		.addr = ~from.addr,
 	};
 
-	skb_put_data(skb, &origin, sizeof(origin));
+	return origin;
 }
 
 /*
@@ -366,13 +366,14 @@ static void teredo_server_advertise(struct teredo_dev *t,
 		(const void *)(skb->data + sizeof(struct udphdr) + p->auth);
 	bool cone = teredo_addr(&rq->ip6.saddr)->flags &
 		    htons(TEREDO_FLAG_CONE);
+	struct teredo_origin_hdr origin = teredo_origin(rq->from);
 	const struct teredo_config *cfg = rq->cfg;
 	struct sk_buff *answer;
 	struct teredo_ra ra;
 	unsigned int hlen;
 	int err;
 
-	hlen = sizeof(struct teredo_origin_hdr);
+	hlen = sizeof(origin);
 	if (p->auth >= 0)
 		hlen += sizeof(struct teredo_auth_hdr) +
 			sizeof(struct teredo_auth_tail);
@@ -384,7 +385,7 @@ static void teredo_server_advertise(struct teredo_dev *t,
 	skb_set_network_header(answer, hlen);
 	if (p->auth >= 0)
 		teredo_put_auth(answer, asked, key);
-	teredo_put_origin(answer, rq->from);
+	skb_put_data(answer, &origin, sizeof(origin));
 	teredo_ra_fill(&ra, t, rq);
 	skb_put_data(answer, &ra, sizeof(ra));
 	if (key)
@@ -392,10 +393,10 @@ static void teredo_server_advertise(struct teredo_dev *t,
 
 	if (rq->to_primary != cone)
 		err = teredo_send_from(t, rq->primary, cfg->local, answer,
-				       rq->from);
+				       rq->from, TEREDO_TO_HOSTS);
 	else
 		err = teredo_send_from(t, rq->secondary, cfg->secondary,
-				       answer, rq->from);
+				       answer, rq->from, TEREDO_TO_HOSTS);
 	if (!err)
 		teredo_count(t, TEREDO_A_STATS_TX_ADVERTS);
 }
@@ -474,48 +475,46 @@ static unsigned int teredo_forward_addrs(const struct teredo_request *rq)
 }
 
 /*
- * To a Teredo client: the packet and its trailers in a new datagram from the
+ * To a Teredo client: the packet and its trailers in another datagram, from the
  * primary address (SV-15 to SV-18)
  */
 static void teredo_forward_client(struct teredo_dev *t, struct sk_buff *skb,
 				  const struct teredo_request *rq)
 {
 	struct teredo_ep to = teredo_mapped(&rq->ip6.daddr);
+	struct teredo_origin_hdr origin = teredo_origin(rq->from);
 	const struct teredo_config *cfg = rq->cfg;
-	unsigned int len = skb->len - rq->off;
-	struct sk_buff *copy;
 	unsigned int stat;
-	unsigned int hlen;
 
 	stat = TEREDO_A_STATS_TX_BAD_PORT;
 	if (!to.port)
 		goto drop;
-	stat = teredo_ipv4_sendable(cfg, rq->net, to.addr);
-	if (stat)
+	stat = TEREDO_A_STATS_TX_NOT_GLOBAL;
+	if (!teredo_ipv4_global(to.addr, cfg->private_ok))
 		goto drop;
-	/* only our own clients believe our origin indication */
-	hlen = teredo_server(&rq->ip6.daddr) == cfg->local ?
-		sizeof(struct teredo_origin_hdr) : 0;
 	/* bubbles and tests with trailers, not data (SV-20) */
 	stat = TEREDO_A_STATS_TX_TOO_BIG;
-	if (len > TEREDO_MIN_MTU)
+	if (skb->len - rq->off > TEREDO_MIN_MTU)
 		goto drop;
 	stat = TEREDO_A_STATS_TX_RATE;
 	if (!teredo_server_admit(t, rq))
 		goto drop;
+	stat = TEREDO_A_STATS_RX_NO_MEMORY;
+	/* nobody else's; the headers it came with have left room */
+	if (skb_cow_head(skb, 0))
+		goto drop;
 
-	copy = teredo_alloc_skb(t, hlen + len);
-	if (!copy) {
-		kfree_skb_reason(skb, SKB_DROP_REASON_NOMEM);
-		return;
-	}
-	skb_set_network_header(copy, hlen);
-	if (hlen)
-		teredo_put_origin(copy, rq->from);
-	skb_copy_bits(skb, rq->off, skb_put(copy, len), len);
-	consume_skb(skb);
-
-	if (!teredo_send_from(t, rq->primary, cfg->local, copy, to))
+	skb_pull_rcsum(skb, rq->off);
+	skb_reset_network_header(skb);
+	/* only our own clients believe our origin indication */
+	if (teredo_server(&rq->ip6.daddr) == cfg->local)
+		memcpy(skb_push(skb, sizeof(origin)), &origin, sizeof(origin));
+	skb->dev = t->dev;
+	skb->protocol = htons(ETH_P_IPV6);
+	skb->priority = TC_PRIO_CONTROL;
+	skb_clear_tstamp(skb);
+	if (!teredo_send_from(t, rq->primary, cfg->local, skb, to,
+			      TEREDO_TO_OTHERS))
 		teredo_count(t, TEREDO_A_STATS_TX_RELAYED);
 	return;
 

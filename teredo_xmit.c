@@ -214,46 +214,6 @@ unsigned int teredo_ipv4_sendable(const struct teredo_config *cfg,
 }
 
 /*
- * The destination has no peer entry yet: may it have one (CL-TX-14, CL-TX-23,
- * RL-TX-02, RL-TX-03, SEC-50)? Else the packet is consumed, silently.
- */
-static struct teredo_peer *teredo_tx_new_peer(struct teredo_dev *t,
-					      const struct teredo_config *cfg,
-					      struct sock *sk,
-					      struct sk_buff *skb)
-{
-	const struct in6_addr *daddr = &ipv6_hdr(skb)->daddr;
-	struct net *net = sock_net(sk);
-	struct teredo_peer *peer;
-	struct teredo_ep mapped;
-	unsigned int stat;
-
-	if (teredo_has_prefix(daddr, cfg->prefix)) {
-		mapped = teredo_mapped(daddr);
-		stat = TEREDO_A_STATS_TX_BAD_PORT;
-		if (!mapped.port)
-			goto drop;
-		stat = teredo_ipv4_sendable(cfg, net, mapped.addr);
-		if (stat)
-			goto drop;
-		stat = teredo_ipv4_sendable(cfg, net, teredo_server(daddr));
-		/* a client's or relay's host may be the peer's server */
-		if (stat && stat != TEREDO_A_STATS_TX_SELF)
-			goto drop;
-	}
-	peer = teredo_peer_make(t, cfg, daddr, false);
-	if (peer)
-		return peer;
-	teredo_tx_refuse(t, skb, TEREDO_A_STATS_PEER_LIMIT,
-			 ICMPV6_ADDR_UNREACH);
-	return NULL;
-
-drop:
-	teredo_tx_drop(t, skb, stat);
-	return NULL;
-}
-
-/*
  * Room for the headers of the tunnel and of what is below it. Who sends next
  * leaves as much from the start; a forwarded packet has what its card left, and
  * to ask for more than its route needs would copy each one.
@@ -322,48 +282,123 @@ static __be32 teredo_saddr(const struct teredo_dev *t,
 }
 
 /*
- * Look the peer's route up and remember it, with its source address. Not in
- * line: that would cost those that have one.
+ * Have the peer remember the route to an endpoint, which is given to it, and
+ * the source address. False if it is removed, or its endpoint another by now.
  */
+static bool teredo_peer_keep_route(struct teredo_peer *peer, struct rtable *rt,
+				   __be32 saddr, struct teredo_ep to)
+{
+	struct dst_entry *old = &rt->dst;
+	bool keep;
+
+	spin_lock_bh(&peer->lock);
+	keep = !peer->dead && teredo_ep_equal(teredo_dst_ep(peer), to);
+	if (keep) {
+		/* before the route is seen */
+		WRITE_ONCE(peer->saddr, saddr);
+		WRITE_ONCE(peer->room, teredo_headroom(peer->t->dev, rt));
+		old = rcu_replace_pointer(peer->dst, &rt->dst,
+					  lockdep_is_held(&peer->lock));
+	}
+	spin_unlock_bh(&peer->lock);
+	dst_release(old);
+	return keep;
+}
+
+/* Look the peer's route up. In line it would cost those that have one. */
 static noinline struct rtable *
 teredo_peer_reroute(struct teredo_peer *peer, const struct teredo_config *cfg,
-		    struct sock *sk, struct teredo_ep to)
+		    struct sock *sk, union teredo_path path)
 {
 	__be32 saddr = teredo_saddr(peer->t, cfg);
-	struct dst_entry *old;
+	struct teredo_ep to = teredo_path_ep(path);
 	struct rtable *rt;
 
 	rt = teredo_route(peer->t, cfg, sk, to, &saddr, 0);
-	if (IS_ERR(rt))
-		return rt;
-	spin_lock_bh(&peer->lock);
-	if (peer->dead || !teredo_ep_equal(teredo_path_ep(peer->path), to)) {
-		/* nothing to remember it in */
-		spin_unlock_bh(&peer->lock);
-		dst_release(&rt->dst);
+	if (!IS_ERR(rt) && !teredo_peer_keep_route(peer, rt, saddr, to))
 		return ERR_PTR(-EAGAIN);
-	}
-	/* before the route is seen */
-	WRITE_ONCE(peer->saddr, saddr);
-	WRITE_ONCE(peer->room, teredo_headroom(peer->t->dev, rt));
-	old = rcu_replace_pointer(peer->dst, &rt->dst,
-				  lockdep_is_held(&peer->lock));
-	spin_unlock_bh(&peer->lock);
-	dst_release(old);
 	return rt;
 }
 
 /* The peer's route, without a reference: valid as long as RCU is held */
 static __always_inline struct rtable *
 teredo_peer_route(struct teredo_peer *peer, const struct teredo_config *cfg,
-		  struct sock *sk, struct teredo_ep to)
+		  struct sock *sk, union teredo_path path)
 {
 	struct dst_entry *dst = rcu_dereference(peer->dst);
 
 	if (unlikely(!dst || !dst_check(dst, 0)))
-		return teredo_peer_reroute(peer, cfg, sk, to);
+		return teredo_peer_reroute(peer, cfg, sk, path);
 	smp_rmb();	/* what belongs to it, see teredo_peer_reroute() */
 	return container_of(dst, struct rtable, dst);
+}
+
+/*
+ * The counter of the refusal to send by this route (G-15, SEC-39), 0 = none.
+ * @types: kinds of destination that are none
+ */
+static unsigned int teredo_route_refusal(const struct rtable *rt,
+					 unsigned int types)
+{
+	if (likely(BIT(rt->rt_type) & types))
+		return 0;
+	return rt->rt_type == RTN_LOCAL ? TEREDO_A_STATS_TX_SELF :
+					  TEREDO_A_STATS_TX_NOT_GLOBAL;
+}
+
+/*
+ * The destination has no peer entry yet: may it have one (CL-TX-14, CL-TX-23,
+ * RL-TX-02, RL-TX-03, SEC-50)? Else the packet is consumed, silently. The route
+ * that tells is kept for the packets that wait.
+ */
+static noinline struct teredo_peer *
+teredo_tx_new_peer(struct teredo_dev *t, const struct teredo_config *cfg,
+		   struct sock *sk, struct sk_buff *skb)
+{
+	const struct in6_addr *daddr = &ipv6_hdr(skb)->daddr;
+	__be32 saddr = teredo_saddr(t, cfg);
+	struct rtable *rt = NULL;
+	struct teredo_peer *peer;
+	struct teredo_ep mapped;
+	unsigned int stat;
+
+	if (teredo_has_prefix(daddr, cfg->prefix)) {
+		mapped = teredo_mapped(daddr);
+		stat = TEREDO_A_STATS_TX_BAD_PORT;
+		if (!mapped.port)
+			goto drop;
+		stat = TEREDO_A_STATS_TX_NOT_GLOBAL;
+		if (!teredo_ipv4_global(mapped.addr, cfg->private_ok))
+			goto drop;
+		stat = teredo_ipv4_sendable(cfg, sock_net(sk),
+					    teredo_server(daddr));
+		/* a client's or relay's host may be the peer's server */
+		if (stat && stat != TEREDO_A_STATS_TX_SELF)
+			goto drop;
+		rt = teredo_route(t, cfg, sk, mapped, &saddr, 0);
+		if (IS_ERR(rt))		/* there may be one when it is heard */
+			rt = NULL;
+		stat = rt ? teredo_route_refusal(rt, TEREDO_TO_OTHERS) : 0;
+		if (stat)
+			goto put_route;
+	}
+	peer = teredo_peer_make(t, cfg, daddr, false);
+	if (peer) {
+		if (rt)
+			teredo_peer_keep_route(peer, rt, saddr, mapped);
+		return peer;
+	}
+	if (rt)
+		ip_rt_put(rt);
+	teredo_tx_refuse(t, skb, TEREDO_A_STATS_PEER_LIMIT,
+			 ICMPV6_ADDR_UNREACH);
+	return NULL;
+
+put_route:
+	ip_rt_put(rt);
+drop:
+	teredo_tx_drop(t, skb, stat);
+	return NULL;
 }
 
 /* Is the packet, or a segment of it, larger than this? */
@@ -449,21 +484,21 @@ static void teredo_set_id(struct net *net, struct iphdr *iph,
 /*
  * Encapsulate and send. @skb->data is the UDP payload, its network header the
  * IPv6 packet in it; @rt stays the caller's; @room is what its headers take;
- * @ttl 0 is the route's; @peer may be NULL. Consumes @skb. RCU, BH disabled.
+ * @df is 0 or IP_DF; @ttl 0 is the route's; @peer may be NULL. Consumes @skb.
+ * RCU, BH disabled.
  * In line in all that call it, so that the packets of peers need no call.
  */
 static __always_inline int
 teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 	      struct sock *sk, struct sk_buff *skb, struct teredo_peer *peer,
 	      struct rtable *rt, unsigned int room, __be32 saddr,
-	      struct teredo_ep to, u8 ttl)
+	      struct teredo_ep to, __be16 df, u8 ttl)
 {
 	struct net *net = sock_net(sk);
 	unsigned int len = skb->len;
 	struct udphdr *uh;
 	struct iphdr *iph;
 	u8 dsfield, tos;
-	__be16 df = 0;
 	int err;
 
 	dsfield = ipv6_get_dsfield(ipv6_hdr(skb));	/* TUN-09 */
@@ -471,8 +506,6 @@ teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 					       cfg->tos;
 	if (cfg->ecn == TEREDO_ECN_COPY)	/* TUN-05, TUN-06, SEC-69 */
 		tos |= dsfield & INET_ECN_MASK;	/* CE too, unlike RFC 3168 */
-	if (cfg->pmtudisc && teredo_exceeds(skb, TEREDO_MIN_MTU))
-		df = htons(IP_DF);		/* TUN-03 */
 
 	err = skb_cow_head(skb, room);
 	if (unlikely(err))
@@ -497,9 +530,7 @@ teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 	teredo_set_csum(skb, sizeof(*uh) + len, saddr, to.addr);
 
 	iph = ip_hdr(skb);
-	iph->version = 4;
-	iph->ihl = sizeof(*iph) >> 2;
-	iph->tos = tos;
+	*(__be16 *)iph = htons(4 << 12 | sizeof(*iph) / 4 << 8 | tos);
 	iph->frag_off = df;			/* E-09, TUN-01 */
 	iph->ttl = teredo_ttl(rt, net, ttl);
 	iph->protocol = IPPROTO_UDP;
@@ -524,23 +555,27 @@ nomem:
 static __always_inline void
 teredo_peer_output(struct teredo_dev *t, const struct teredo_config *cfg,
 		   struct sock *sk, struct sk_buff *skb,
-		   struct teredo_peer *peer, struct teredo_ep to)
+		   struct teredo_peer *peer, union teredo_path path, u32 now)
 {
-	u32 now = teredo_now();
+	struct teredo_ep to = teredo_path_ep(path);
 	struct rtable *rt;
+	__be16 df = 0;
 
-	rt = teredo_peer_route(peer, cfg, sk, to);
+	rt = teredo_peer_route(peer, cfg, sk, path);
 	if (IS_ERR(rt)) {
 		if (rt == ERR_PTR(-EAGAIN))
-			teredo_send(t, skb, to, 0);
+			teredo_send(t, skb, to, TEREDO_TO_HOSTS, 0);
 		else
 			teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_ROUTE);
 		return;
 	}
-	if (cfg->pmtudisc && teredo_exceeds(skb, teredo_path_mtu(rt))) {
-		teredo_icmp6_too_big(t, skb, teredo_path_mtu(rt));
-		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_TOO_BIG);
-		return;
+	if (unlikely(cfg->pmtudisc) && teredo_exceeds(skb, TEREDO_MIN_MTU)) {
+		if (teredo_exceeds(skb, teredo_path_mtu(rt))) {
+			teredo_icmp6_too_big(t, skb, teredo_path_mtu(rt));
+			teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_TOO_BIG);
+			return;
+		}
+		df = htons(IP_DF);		/* TUN-03 */
 	}
 	if (READ_ONCE(peer->last_tx) != now)	/* CL-P-05 */
 		WRITE_ONCE(peer->last_tx, now);
@@ -548,7 +583,7 @@ teredo_peer_output(struct teredo_dev *t, const struct teredo_config *cfg,
 	if (unlikely(!peer->ever_tx))
 		peer->ever_tx = true;
 	teredo_output(t, cfg, sk, skb, peer, rt, READ_ONCE(peer->room),
-		      READ_ONCE(peer->saddr), to, cfg->ttl);
+		      READ_ONCE(peer->saddr), to, df, cfg->ttl);
 }
 
 /**
@@ -565,17 +600,21 @@ void teredo_peer_send(struct teredo_peer *peer, struct sk_buff *skb)
 
 	if (likely(sk))
 		teredo_peer_output(t, rcu_dereference(t->cfg), sk, skb, peer,
-				   teredo_path_ep(teredo_path(peer)));
+				   teredo_path(peer), teredo_now());
 	else
 		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_DOWN);
 }
 
-/* A packet of our own: from @sk, or if that is NULL from the service port */
+/*
+ * A packet of our own: from @sk, or if that is NULL from the service port, to
+ * destinations of these @types
+ */
 static int teredo_send_own(struct teredo_dev *t, struct sock *sk, __be32 saddr,
-			   struct sk_buff *skb, struct teredo_ep to, u8 ttl,
-			   int link)
+			   struct sk_buff *skb, struct teredo_ep to,
+			   unsigned int types, u8 ttl, int link)
 {
 	const struct teredo_config *cfg = rcu_dereference(t->cfg);
+	unsigned int stat;
 	struct rtable *rt;
 	int err;
 
@@ -592,8 +631,14 @@ static int teredo_send_own(struct teredo_dev *t, struct sock *sk, __be32 saddr,
 		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_ROUTE);
 		return PTR_ERR(rt);
 	}
+	stat = teredo_route_refusal(rt, types);
+	if (unlikely(stat)) {
+		ip_rt_put(rt);
+		teredo_tx_drop(t, skb, stat);
+		return -EACCES;
+	}
 	err = teredo_output(t, cfg, sk, skb, NULL, rt,
-			    teredo_headroom(t->dev, rt), saddr, to, ttl);
+			    teredo_headroom(t->dev, rt), saddr, to, 0, ttl);
 	ip_rt_put(rt);
 	return err;
 }
@@ -604,16 +649,18 @@ static int teredo_send_own(struct teredo_dev *t, struct sock *sk, __be32 saddr,
  * @sk: the socket
  * @saddr: outer source address, 0 = the one of the route
  * @skb: UDP payload, network header at the IPv6 packet in it; consumed
- * @to: where to; the caller has made the checks of SEC-32
+ * @to: where to; the caller has asked teredo_ipv4_global()
+ * @types: TEREDO_TO_OTHERS, or TEREDO_TO_HOSTS (SEC-32, SEC-39)
  *
  * RCU, BH disabled.
  *
  * Return: 0, or a negative errno: the packet did not leave.
  */
 int teredo_send_from(struct teredo_dev *t, struct sock *sk, __be32 saddr,
-		     struct sk_buff *skb, struct teredo_ep to)
+		     struct sk_buff *skb, struct teredo_ep to,
+		     unsigned int types)
 {
-	return teredo_send_own(t, sk, saddr, skb, to,
+	return teredo_send_own(t, sk, saddr, skb, to, types,
 			       rcu_dereference(t->cfg)->ttl, 0);
 }
 
@@ -622,6 +669,7 @@ int teredo_send_from(struct teredo_dev *t, struct sock *sk, __be32 saddr,
  * @t: the device
  * @skb: as for teredo_send_from()
  * @to: as for teredo_send_from()
+ * @types: as for teredo_send_from()
  * @hops: IPv4 hops that it may go at most, 0 = the device's TTL
  *
  * RCU, BH disabled.
@@ -629,9 +677,9 @@ int teredo_send_from(struct teredo_dev *t, struct sock *sk, __be32 saddr,
  * Return: 0, or a negative errno: the packet did not leave.
  */
 int teredo_send(struct teredo_dev *t, struct sk_buff *skb, struct teredo_ep to,
-		u8 hops)
+		unsigned int types, u8 hops)
 {
-	return teredo_send_own(t, NULL, 0, skb, to,
+	return teredo_send_own(t, NULL, 0, skb, to, types,
 			       min_not_zero(rcu_dereference(t->cfg)->ttl,
 					    hops), 0);
 }
@@ -651,7 +699,8 @@ int teredo_send(struct teredo_dev *t, struct sk_buff *skb, struct teredo_ep to,
 int teredo_send_group(struct teredo_dev *t, struct sk_buff *skb,
 		      struct teredo_ep to, int link)
 {
-	return teredo_send_own(t, NULL, 0, skb, to, 1, link);
+	return teredo_send_own(t, NULL, 0, skb, to, BIT(RTN_MULTICAST), 1,
+			       link);
 }
 
 /**
@@ -689,6 +738,7 @@ static void teredo_xmit_rcu(struct teredo_dev *t, struct sk_buff *skb)
 	struct net_device *dev = t->dev;
 	const struct teredo_config *cfg;
 	struct teredo_peer *peer;
+	u32 now = teredo_now();
 	union teredo_path path;
 	struct sock *sk;
 
@@ -726,10 +776,9 @@ static void teredo_xmit_rcu(struct teredo_dev *t, struct sk_buff *skb)
 	path = teredo_path(peer);
 	if (likely(path.state == TEREDO_PEER_TRUSTED &&
 		   !(path.flags & TEREDO_PEER_SEARCH) &&
-		   teredo_peer_fresh(peer)))
+		   teredo_peer_fresh(peer, now)))
 		/* CL-TX-05, RL-TX-04 */
-		teredo_peer_output(t, cfg, sk, skb, peer,
-				   teredo_path_ep(path));
+		teredo_peer_output(t, cfg, sk, skb, peer, path, now);
 	else					/* CL-TX-06, RL-TX-14 */
 		teredo_search_xmit(peer, cfg, skb);
 }
