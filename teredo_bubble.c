@@ -69,6 +69,9 @@ static void teredo_bubble_send(struct teredo_dev *t,
 			       const struct teredo_alternate *alternate,
 			       u8 hops, unsigned int stat)
 {
+	/* a client's or relay's host may be the peer's server */
+	unsigned int types = stat == TEREDO_A_STATS_TX_BUBBLES_INDIRECT ?
+		TEREDO_TO_HOSTS : TEREDO_TO_OTHERS;
 	struct sk_buff *skb;
 
 	skb = teredo_bubble_make(t, saddr, daddr, TEREDO_HOPLIMIT);
@@ -85,7 +88,7 @@ static void teredo_bubble_send(struct teredo_dev *t,
 		skb_put_zero(skb, 2);
 		skb_put_data(skb, alternate, sizeof(*alternate));
 	}
-	if (!teredo_send(t, skb, to, hops))
+	if (!teredo_send(t, skb, to, types, hops))
 		teredo_count(t, stat);
 }
 
@@ -121,9 +124,42 @@ void teredo_bubble_group(struct teredo_dev *t,
 }
 
 /*
+ * A global address of this host, the one it would use towards @sender or, as
+ * choosing among many takes long, another sender before. It is chosen again
+ * when the host's addresses have changed.
+ */
+static bool teredo_own_saddr(struct teredo_dev *t,
+			     const struct teredo_config *cfg,
+			     const struct in6_addr *sender,
+			     struct in6_addr *saddr)
+{
+	bool plain = teredo_addr6_plain(sender), found;
+	struct net *net = dev_net(t->dev);
+	u32 genid = atomic_read(&net->ipv6.dev_addr_genid);
+
+	spin_lock(&t->limit_lock);
+	found = plain && t->own_known && t->own_genid == genid;
+	if (found)
+		*saddr = t->own_saddr;
+	spin_unlock(&t->limit_lock);
+	if (found)
+		return true;
+	if (ipv6_dev_get_saddr(net, NULL, sender, 0, saddr) ||
+	    teredo_has_prefix(saddr, cfg->prefix))
+		return false;
+	if (plain) {
+		spin_lock(&t->limit_lock);
+		t->own_known = true;
+		t->own_genid = genid;
+		t->own_saddr = *saddr;
+		spin_unlock(&t->limit_lock);
+	}
+	return true;
+}
+
+/*
  * IPv6 source of a relay's bubbles (N-13, HR-05): the host-relay's flow has
- * one; a router takes the address it would use towards the sender of the
- * packet that waits. A link-local one only if there is no other.
+ * one; a router takes one of its own, link-local only if there is no other.
  */
 static void teredo_relay_saddr(struct teredo_dev *t,
 			       const struct teredo_config *cfg,
@@ -132,8 +168,7 @@ static void teredo_relay_saddr(struct teredo_dev *t,
 {
 	if (cfg->mode == TEREDO_MODE_HOST_RELAY)
 		*saddr = *sender;
-	else if (ipv6_dev_get_saddr(dev_net(t->dev), NULL, sender, 0, saddr) ||
-		 teredo_has_prefix(saddr, cfg->prefix))
+	else if (!teredo_own_saddr(t, cfg, sender, saddr))
 		teredo_client_linklocal(saddr, false);
 }
 
@@ -221,14 +256,12 @@ static void teredo_bubble_indirect(struct teredo_peer *peer,
 	const struct sock *sk = rcu_dereference(peer->t->sk);
 	struct teredo_alternate alternate, *own = NULL;
 	struct teredo_dev *t = peer->t;
-	unsigned int stat;
 	__be32 nonce = 0;
 
 	if (!sk)
 		return;
-	stat = teredo_ipv4_sendable(cfg, sock_net(sk), to.addr);
-	if (stat && stat != TEREDO_A_STATS_TX_SELF) {
-		teredo_tx_omit(t, stat, &peer->addr);
+	if (!teredo_ipv4_global(to.addr, cfg->private_ok)) {
+		teredo_tx_omit(t, TEREDO_A_STATS_TX_NOT_GLOBAL, &peer->addr);
 		return;
 	}
 	if (q) {
