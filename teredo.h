@@ -574,6 +574,7 @@ static inline bool teredo_loops6324(const struct teredo_dev *t,
 /* teredo_recv.c */
 int teredo_encap_rcv(struct sock *sk, struct sk_buff *skb);
 int teredo_group_rcv(struct sock *sk, struct sk_buff *skb);
+int teredo_gro_init(void);
 struct sk_buff *teredo_gro_receive(struct sock *sk, struct list_head *head,
 				   struct sk_buff *skb);
 int teredo_gro_complete(struct sock *sk, struct sk_buff *skb, int nhoff);

@@ -722,8 +722,12 @@ static struct notifier_block teredo_pm_notifier = {
 
 static int __init teredo_module_init(void)
 {
-	int err = -ENOMEM;
+	int err;
 
+	err = teredo_gro_init();
+	if (err)
+		return err;
+	err = -ENOMEM;
 	teredo_wq = alloc_workqueue("teredo", WQ_UNBOUND, 0);
 	if (!teredo_wq)
 		return err;

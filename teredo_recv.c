@@ -21,6 +21,22 @@
 
 #include "teredo.h"
 
+/* How IPv6 merges: always there, as what does it is built in with IPv4 */
+static const struct packet_offload *teredo_ip6_offload __ro_after_init;
+
+/**
+ * teredo_gro_init - what merging needs
+ *
+ * Return: 0, or -EAFNOSUPPORT if the kernel cannot merge IPv6.
+ */
+int __init teredo_gro_init(void)
+{
+	rcu_read_lock();
+	teredo_ip6_offload = gro_find_receive_by_type(htons(ETH_P_IPV6));
+	rcu_read_unlock();
+	return teredo_ip6_offload ? 0 : -EAFNOSUPPORT;
+}
+
 /**
  * teredo_gro_receive - merge plain IPv6 packets in the socket (COM-07)
  * @sk: our socket
@@ -37,7 +53,6 @@ struct sk_buff *teredo_gro_receive(struct sock *sk, struct list_head *head,
 {
 	const struct teredo_dev *t = rcu_dereference_sk_user_data(sk);
 	unsigned int off = skb_gro_offset(skb);
-	const struct packet_offload *ptype;
 	struct sk_buff *pp = NULL;
 	const struct ipv6hdr *ip6;
 	int outer;
@@ -47,12 +62,10 @@ struct sk_buff *teredo_gro_receive(struct sock *sk, struct list_head *head,
 	    sizeof(*ip6) + ntohs(ip6->payload_len) != skb_gro_len(skb) ||
 	    !(READ_ONCE(t->dev->features) & NETIF_F_GRO))
 		goto flush;
-	ptype = gro_find_receive_by_type(htons(ETH_P_IPV6));
-	if (!ptype)
-		goto flush;
 	/* before 6.9 UDP finds the socket again by the network header */
 	outer = skb_network_offset(skb);
-	pp = call_gro_receive(ptype->callbacks.gro_receive, head, skb);
+	pp = call_gro_receive(teredo_ip6_offload->callbacks.gro_receive, head,
+			      skb);
 	if (PTR_ERR(pp) != -EINPROGRESS)
 		skb_set_network_header(skb, outer);
 	return pp;
@@ -72,15 +85,10 @@ flush:
  */
 int teredo_gro_complete(struct sock *sk, struct sk_buff *skb, int nhoff)
 {
-	const struct packet_offload *ptype;
-
-	ptype = gro_find_complete_by_type(htons(ETH_P_IPV6));
-	if (!ptype)
-		return -ENOENT;
 	skb_set_inner_mac_header(skb, nhoff);
 	/* and TCP its pseudo header; the core resets it afterwards */
 	skb_set_network_header(skb, nhoff);
-	return ptype->callbacks.gro_complete(skb, nhoff);
+	return teredo_ip6_offload->callbacks.gro_complete(skb, nhoff);
 }
 
 /*
