@@ -4,7 +4,8 @@
 
 bench.py [TABLE...]          tables, all if none is named
 bench.py --profile WHAT      where they go, function by function; WHAT is `out`
-                             (native to tunnel), `in`, or `new` (a new peer)
+                             (native to tunnel), `in`, `new` (a new peer), or
+                             `server`
 
 For a VM whose clock counts instructions (vm.sh -i): `make bench` starts it.
 What the generator itself takes, with the packets dropped as soon as the stack
@@ -149,12 +150,12 @@ def miredo(gen):
           f"{costs[0] / costs[1]:6.2f}", flush=True)
 
 
-def new_peer(gen, path, n=500):
+def new_peer(gen, path, n=2000):
     """A packet for a client not known yet, its bubble, the packet out"""
-    first = gen.send(path.frame(True, 64), options=(
-        "-s", "-p", str(n), "-o", "sink", "-m", "60") + OUT_OPTIONS)
-    return first + gen.send(path.bubble(), options=(
-        "-s", "-p", str(n), "-o", "sink", "-m", "106") + IN_OPTIONS)
+    frame = path.frame(True, 64)
+    return gen.send(frame + path.bubble(), options=(
+        "-s", "-p", str(n), "-o", "sink", *OUT_OPTIONS, "-m", "60",
+        "-l", str(len(frame)), *IN_OPTIONS, "-m", "106"))
 
 
 # octets of a segment that fits the MTU, of a merged packet of a stream
@@ -236,13 +237,13 @@ def sampled(gen, frame, options=(), anew=None):
 
 def columns(names, costs):
     """By function, what costs most in the second column first"""
-    print("".join(f"{name:>8}" for name in names))
-    print("".join(f"{sum(each.values()):8.0f}" for each in costs))
+    print("".join(f"{name:>13}" for name in names))
+    print("".join(f"{sum(each.values()):13.0f}" for each in costs))
     symbols = {symbol for each in costs for symbol in each}
     for row in sorted(([each.get(symbol, 0) for each in costs] + [symbol]
-                       for symbol in symbols), key=lambda row: -row[1]):
+                       for symbol in symbols), key=lambda row: -max(row[:-1])):
         if max(row[:-1]) >= 5:
-            print("".join(f"{value:8.0f}" for value in row[:-1]), row[-1])
+            print("".join(f"{value:13.0f}" for value in row[:-1]), row[-1])
 
 
 def profile(gen, out):
@@ -262,21 +263,29 @@ def profile(gen, out):
 
 
 def profile_new(gen):
-    """A new peer: its first packet, and its answer"""
+    """A new peer: its first packet, its bubble, the packet out"""
     path = TeredoMany()
 
     def anew():
-        router()
+        router(TAP)
         path.up(gen)
 
-    def asked():
-        anew()
-        gen.send(path.frame(True, 64), options=options + OUT_OPTIONS)
+    frame = path.frame(True, 64)
+    columns(("teredo",), (sampled(gen, frame + path.bubble(), (
+        "-s", "-p", "8000", "-o", "sink", *OUT_OPTIONS, "-m", "60",
+        "-l", str(len(frame)), *IN_OPTIONS, "-m", "106"), anew),))
 
-    options = "-s", "-p", "500"
-    columns(("packet", "answer"),
-            (sampled(gen, path.frame(True, 64), options + OUT_OPTIONS, anew),
-             sampled(gen, path.bubble(), options + IN_OPTIONS, asked)))
+
+def profile_server(gen):
+    """What a server is asked"""
+    names, costs = [], []
+    for name, frame, _ in Server().frames():
+        router(addresses=(Server.here, Server.second))
+        Server().up()
+        gen.send(frame, COUNT // 8)
+        names.append(name.split()[0])
+        costs.append(sampled(gen, frame))
+    columns(names, costs)
 
 
 TABLES = {table.__name__: table
@@ -287,7 +296,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tables", nargs="*", metavar="TABLE",
                         help=", ".join(TABLES))
-    parser.add_argument("--profile", choices=("out", "in", "new"))
+    parser.add_argument("--profile", choices=("out", "in", "new",
+                                                "server"))
     args = parser.parse_args()
     for name in args.tables:
         if name not in TABLES:
@@ -298,6 +308,8 @@ def main():
             run("sysctl", "-qw", "kernel.perf_cpu_time_max_percent=0")
             if args.profile == "new":
                 profile_new(gen)
+            elif args.profile == "server":
+                profile_server(gen)
             else:
                 profile(gen, args.profile == "out")
             return

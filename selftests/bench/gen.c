@@ -20,6 +20,9 @@
  *  -m SIZE    of frames that count there, at least: the tunnel's own are small
  *  -x NUMBER  that come out for one that goes in
  *  -g SIZE    the frame is a merged one: TCP over IPv6, SIZE octets a segment
+ *  -l LENGTH  of the frame, if it is followed by another one: what the same
+ *             client sends when the first ones of a window have come out. -t,
+ *             -i and -m that follow are for that one.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -42,9 +45,17 @@
 #define PATIENCE 2000	/* ms for a frame to come out */
 #define FIRST	0x32000001	/* 50.0.0.1, the first client */
 
-static unsigned char buffer[sizeof(struct virtio_net_hdr) + 65536];
-static unsigned char *const frame = buffer + sizeof(struct virtio_net_hdr);
-static size_t length;
+static struct frame {
+	unsigned char octets[sizeof(struct virtio_net_hdr) + 65536];
+	size_t length;		/* without the header of the TAP device */
+	int teredo, ipv4;	/* offsets, 0 = none */
+	size_t least;
+} frames[2];
+
+static unsigned char *data(struct frame *f)
+{
+	return f->octets + sizeof(struct virtio_net_hdr);
+}
 
 static int open_tap(const char *name)
 {
@@ -83,28 +94,44 @@ static uint32_t by_chance(void)
  * Make the frame that of another client. The UDP checksum stays right by
  * itself: what the outer header adds the inverted address takes away.
  */
-static void readdress(uint32_t peer, int teredo, int ipv4)
+static void readdress(struct frame *f, uint32_t peer)
 {
 	uint32_t addr = htonl(FIRST + peer), old, sum;
 	uint16_t check;
 
-	if (teredo) {
+	if (f->teredo) {
 		uint32_t mapped = ~addr;
 
-		memcpy(frame + teredo + 12, &mapped, 4);
+		memcpy(data(f) + f->teredo + 12, &mapped, 4);
 	}
-	if (ipv4) {
-		memcpy(&old, frame + ipv4 + 12, 4);
-		memcpy(&check, frame + ipv4 + 10, 2);
-		memcpy(frame + ipv4 + 12, &addr, 4);
+	if (f->ipv4) {
+		memcpy(&old, data(f) + f->ipv4 + 12, 4);
+		memcpy(&check, data(f) + f->ipv4 + 10, 2);
+		memcpy(data(f) + f->ipv4 + 12, &addr, 4);
 		sum = (uint16_t)~check;		/* RFC 1624 */
 		sum += (uint16_t)~old + (uint16_t)(~old >> 16);
 		sum += (uint16_t)addr + (addr >> 16);
 		sum = (sum & 0xffff) + (sum >> 16);
 		sum = (sum & 0xffff) + (sum >> 16);
 		check = ~sum;
-		memcpy(frame + ipv4 + 10, &check, 2);
+		memcpy(data(f) + f->ipv4 + 10, &check, 2);
 	}
+}
+
+static void send_frame(int fd, struct frame *f)
+{
+	if (write(fd, f->octets, sizeof(struct virtio_net_hdr) + f->length) < 0)
+		err(1, "write");
+}
+
+/* All of it that is there, @limit octets at most */
+static void read_frame(struct frame *f, size_t limit)
+{
+	ssize_t n;
+
+	while (f->length < limit &&
+	       (n = read(0, data(f) + f->length, limit - f->length)) > 0)
+		f->length += n;
 }
 
 /* An attached device is running a little later */
@@ -126,36 +153,36 @@ static void await_running(const char *name)
 	errx(1, "%s: not running", name);
 }
 
-/* Wait for frames to come out, until @want have */
-static void read_out(int fd, uint32_t *done, uint32_t want, size_t least)
+/* Wait for this many frames to come out */
+static void read_out(int fd, uint32_t want, size_t least)
 {
 	static unsigned char out[sizeof(struct virtio_net_hdr) + 65536];
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 	ssize_t n;
 
-	while (*done < want) {
+	while (want) {
 		if (poll(&pfd, 1, PATIENCE) != 1)
-			errx(1, "%u frames did not come out", want - *done);
+			errx(1, "%u frames did not come out", want);
 		n = read(fd, out, sizeof(out));
 		if (n < 0)
 			err(1, "read");
 		if (n - sizeof(struct virtio_net_hdr) >= least)
-			(*done)++;
+			want--;
 	}
 }
 
 int main(int argc, char *argv[])
 {
-	uint32_t count = 1000, rounds = 1, peers = 0, times = 1, done, i;
-	struct virtio_net_hdr *hdr = (void *)buffer;
-	int option, fd, teredo = 0, ipv4 = 0, out = -1;
+	uint32_t count = 1000, rounds = 1, peers = 0, times = 1, window, n, i, j;
+	struct virtio_net_hdr *hdr = (void *)frames[0].octets;
+	struct frame *f = frames, *end = frames + 1;
+	int option, fd, out = -1;
 	const char *out_name = NULL;
 	bool in_turn = false, before = false;
-	size_t least = 0;
+	size_t first = sizeof(frames[0].octets) - sizeof(*hdr);
 	uint64_t began;
-	ssize_t n;
 
-	while ((option = getopt(argc, argv, "n:r:p:sat:i:o:m:x:g:")) != -1) {
+	while ((option = getopt(argc, argv, "n:r:p:sat:i:o:m:x:g:l:")) != -1) {
 		switch (option) {
 		case 'n':
 			count = strtoul(optarg, NULL, 0);
@@ -173,26 +200,32 @@ int main(int argc, char *argv[])
 			before = true;
 			break;
 		case 't':
-			teredo = atoi(optarg);
+			f->teredo = atoi(optarg);
 			break;
 		case 'i':
-			ipv4 = atoi(optarg);
+			f->ipv4 = atoi(optarg);
 			break;
 		case 'o':
 			out_name = optarg;
 			break;
 		case 'm':
-			least = strtoul(optarg, NULL, 0);
+			f->least = strtoul(optarg, NULL, 0);
 			break;
 		case 'x':
 			times = strtoul(optarg, NULL, 0);
 			break;
 		case 'g':
+			hdr->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 			hdr->gso_type = VIRTIO_NET_HDR_GSO_TCPV6;
 			hdr->gso_size = strtoul(optarg, NULL, 0);
 			hdr->hdr_len = 14 + 40 + 20;
 			hdr->csum_start = 14 + 40;
 			hdr->csum_offset = 16;
+			break;
+		case 'l':
+			first = strtoul(optarg, NULL, 0);
+			f = &frames[1];
+			end = &frames[2];
 			break;
 		default:
 			errx(2, "see the head of gen.c");
@@ -205,31 +238,31 @@ int main(int argc, char *argv[])
 		out = open_tap(out_name);
 		await_running(out_name);
 	}
-	while ((n = read(0, frame + length, 65536 - length)) > 0)
-		length += n;
+	read_frame(&frames[0], first);
+	read_frame(&frames[1], sizeof(frames[1].octets) - sizeof(*hdr));
 	if (in_turn)
 		count = peers;
+	window = out < 0 ? count : times < WINDOW ? WINDOW / times : 1;
 
-	if (hdr->gso_size)
-		hdr->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 	for (i = 0; before && i < peers; i++) {
-		readdress(i, teredo, ipv4);
-		if (write(fd, buffer, sizeof(*hdr) + length) < 0)
-			err(1, "write");
+		readdress(frames, i);
+		send_frame(fd, frames);
 	}
 	while (rounds--) {
 		began = now();
-		for (done = i = 0; i < count; i++) {
-			if (peers)
-				readdress(in_turn ? i : by_chance() % peers,
-					  teredo, ipv4);
-			if (write(fd, buffer, sizeof(*hdr) + length) < 0)
-				err(1, "write");
-			if (out >= 0 && (i + 1) * times - done >= WINDOW)
-				read_out(out, &done, (i + 1) * times, least);
+		for (i = 0; i < count; i += n) {
+			n = count - i < window ? count - i : window;
+			for (f = frames; f < end; f++) {
+				for (j = i; j < i + n; j++) {
+					if (peers)
+						readdress(f, in_turn ? j :
+							  by_chance() % peers);
+					send_frame(fd, f);
+				}
+				if (out >= 0)
+					read_out(out, n * times, f->least);
+			}
 		}
-		if (out >= 0)
-			read_out(out, &done, count * times, least);
 		printf("%.1f\n", (double)(now() - began) / count);
 		fflush(stdout);
 	}
