@@ -22,6 +22,9 @@ all=()
 (($#)) && all=(-a)
 
 declare -i passed=0 failed=0 skipped=0
+# what hangs for longer is ended; all of it takes the debug kernel over an hour
+limit=${VM_LIMIT:-${debug:+7200}}
+limit=${limit:-3600}
 logs=build/logs-$suite${debug:+-debug}
 mkdir -p "$logs"
 
@@ -118,7 +121,7 @@ in_vm()
 	done
 	shift
 	exec {output}< <(
-		selftests/vm.sh -s "$suite" $debug -t "${VM_LIMIT:-3600}" \
+		selftests/vm.sh -s "$suite" $debug -t "$limit" \
 			"${options[@]}" -- selftests/run.sh "$@" 2>&1
 		echo $? >"$logs/status"
 	)
