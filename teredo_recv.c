@@ -271,6 +271,9 @@ bool teredo_decap(struct teredo_dev *t, struct sk_buff *skb, unsigned int hlen)
 		goto drop;
 	skb_reset_mac_header(skb);
 	skb_reset_network_header(skb);
+	/* of a merged packet tc asks for it before IPv6 sets it */
+	if (skb->ip_summed == CHECKSUM_PARTIAL)
+		skb_set_transport_header(skb, skb_checksum_start_offset(skb));
 	stat = TEREDO_A_STATS_RX_ECN;			/* TUN-07 */
 	iph = (const struct iphdr *)(skb->head + outer);
 	odd = IP_ECN_decapsulate(iph, skb);
