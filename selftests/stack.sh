@@ -16,19 +16,6 @@ defer rm -r "$DIR"
 TRACING=/sys/kernel/tracing
 STACK=16384
 
-# hooks NAMESPACE: what a router has on the way
-hooks()
-{
-	local hook
-
-	ip netns exec "$1" nft add table inet t || return
-	for hook in prerouting input forward output postrouting; do
-		ip netns exec "$1" nft "add chain inet t at_$hook {
-			type filter hook $hook priority 0; };
-			add rule inet t at_$hook ct state new counter" || return
-	done
-}
-
 # send_without_tso NAMESPACE: veth has NAPI only for what is sent so
 send_without_tso()
 {
@@ -110,7 +97,7 @@ teredo_helper "$CA" "$DIR/helper"
 ktap_print_header
 send_without_tso "$CORE"
 for ns in "$CA" "$RLY"; do
-	if ! hooks "$ns" || ! receive_in_threads "$ns"; then
+	if ! topo_hooks "$ns" || ! receive_in_threads "$ns"; then
 		ktap_test_fail "netfilter and threads"
 		ktap_finished
 	fi

@@ -287,6 +287,19 @@ pings()
 	ip netns exec "$ns" ping -n -c 1 -W $((5 * SLOW_FACTOR)) "$@" >/dev/null
 }
 
+# topo_hooks NAMESPACE: netfilter and connection tracking, as a router has them
+topo_hooks()
+{
+	local hook
+
+	ip netns exec "$1" nft add table inet t || return
+	for hook in prerouting input forward output postrouting; do
+		ip netns exec "$1" nft "add chain inet t at_$hook {
+			type filter hook $hook priority 0; };
+			add rule inet t at_$hook ct state new counter" || return
+	done
+}
+
 # tcp_passes NAMESPACE NAMESPACE ADDRESS: a stream from the one to the other,
 # whose address it is
 tcp_passes()
