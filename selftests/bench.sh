@@ -2,7 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # bench.sh [TABLE...]: what a packet costs, in a VM whose clock counts
-# instructions, beside the tunnels that the kernel has, and Miredo. QUICK=1:
-# small packets only, two minutes.
-exec "$(dirname "$0")/vm.sh" -i -m 4096 -t 3600 -- \
-	selftests/bench/bench.py ${QUICK:+quick} "$@"
+# instructions, beside the tunnels that the kernel has, and Miredo. All tables,
+# profiles, and the plots of Documentation/, if none is named. QUICK=1: small packets
+# only, two minutes. `bench.sh scaling`: two CPUs beside one, by an ordinary clock.
+cd "$(dirname "$0")/.." || exit
+[[ ${1:-} != scaling ]] ||
+	exec selftests/vm.sh -c 2 -m 2048 -t 3600 -- selftests/bench/scaling.py
+plots=$PWD/Documentation/networking
+set -- ${QUICK:+quick} "$@"
+(($#)) || set -- --plots "$plots"
+exec selftests/vm.sh -i -m 4096 -t 3600 -w "$plots" -- \
+	selftests/bench/bench.py "$@"

@@ -19,7 +19,12 @@
  *             window of frames is under way. What is lost ends it.
  *  -m SIZE    of frames that count there, at least: the tunnel's own are small
  *  -x NUMBER  that come out for one that goes in
+ *  -w NUMBER  frames in a window, 16
  *  -g SIZE    the frame is a merged one: TCP over IPv6, SIZE octets a segment
+ *  -c OFFSET  of a TCP header: the frames are segments of a stream that the
+ *             device may merge on arrival, like a card that has verified their
+ *             checksums. -i: where the IPv4 header is, if there is one.
+ *  -e NUMBER  of such streams, 1
  *  -l LENGTH  of the frame, if it is followed by another one: what the same
  *             client sends when the first ones of a window have come out. -t,
  *             -i and -m that follow are for that one.
@@ -41,7 +46,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WINDOW	16
+#define BURST	40	/* segments of one stream in succession */
 #define PATIENCE 2000	/* ms for a frame to come out */
 #define FIRST	0x32000001	/* 50.0.0.1, the first client */
 
@@ -57,10 +62,11 @@ static unsigned char *data(struct frame *f)
 	return f->octets + sizeof(struct virtio_net_hdr);
 }
 
-static int open_tap(const char *name)
+/* @flags: IFF_NAPI, or 0 */
+static int open_tap(const char *name, short flags)
 {
 	struct ifreq ifr = {
-		.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR,
+		.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | flags,
 	};
 	int fd = open("/dev/net/tun", O_RDWR);
 
@@ -118,6 +124,36 @@ static void readdress(struct frame *f, uint32_t peer)
 	}
 }
 
+/* Make the frame the next segment of one of @streams. @tcp: offset */
+static void next_segment(struct frame *f, int tcp, uint32_t streams)
+{
+	static uint16_t id;
+	static uint32_t n;
+	unsigned char *ip = data(f) + f->ipv4;
+	uint32_t burst = n / BURST, sum = 0, seq;
+	uint16_t port, word;
+	int i;
+
+	port = htons(5000 + burst % streams);
+	seq = htonl((burst / streams * BURST + n % BURST) *
+		    (f->length - tcp - 20));
+	memcpy(data(f) + tcp, &port, 2);
+	memcpy(data(f) + tcp + 4, &seq, 4);
+	n++;
+	if (!f->ipv4)
+		return;
+	word = htons(id++);
+	memcpy(ip + 4, &word, 2);
+	memset(ip + 10, 0, 2);
+	for (i = 0; i < 20; i += 2) {
+		memcpy(&word, ip + i, 2);
+		sum += word;
+	}
+	sum = (sum & 0xffff) + (sum >> 16);
+	word = ~((sum & 0xffff) + (sum >> 16));
+	memcpy(ip + 10, &word, 2);
+}
+
 static void send_frame(int fd, struct frame *f)
 {
 	if (write(fd, f->octets, sizeof(struct virtio_net_hdr) + f->length) < 0)
@@ -173,16 +209,18 @@ static void read_out(int fd, uint32_t want, size_t least)
 
 int main(int argc, char *argv[])
 {
-	uint32_t count = 1000, rounds = 1, peers = 0, times = 1, window, n, i, j;
+	uint32_t count = 1000, rounds = 1, peers = 0, times = 1;
 	struct virtio_net_hdr *hdr = (void *)frames[0].octets;
 	struct frame *f = frames, *end = frames + 1;
-	int option, fd, out = -1;
+	uint32_t in_window = 16, streams = 1, window, n, i, j;
+	const char *options = "n:r:p:sat:i:o:m:x:w:g:c:e:l:";
+	int option, fd, out = -1, tcp = 0;
 	const char *out_name = NULL;
 	bool in_turn = false, before = false;
 	size_t first = sizeof(frames[0].octets) - sizeof(*hdr);
 	uint64_t began;
 
-	while ((option = getopt(argc, argv, "n:r:p:sat:i:o:m:x:g:l:")) != -1) {
+	while ((option = getopt(argc, argv, options)) != -1) {
 		switch (option) {
 		case 'n':
 			count = strtoul(optarg, NULL, 0);
@@ -214,6 +252,18 @@ int main(int argc, char *argv[])
 		case 'x':
 			times = strtoul(optarg, NULL, 0);
 			break;
+		case 'w':
+			in_window = strtoul(optarg, NULL, 0);
+			break;
+		case 'c':
+			tcp = atoi(optarg);
+			hdr->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+			hdr->csum_start = tcp;
+			hdr->csum_offset = 16;
+			break;
+		case 'e':
+			streams = strtoul(optarg, NULL, 0);
+			break;
 		case 'g':
 			hdr->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 			hdr->gso_type = VIRTIO_NET_HDR_GSO_TCPV6;
@@ -233,16 +283,16 @@ int main(int argc, char *argv[])
 	}
 	if (optind != argc - 1)
 		errx(2, "which device?");
-	fd = open_tap(argv[optind]);
+	fd = open_tap(argv[optind], tcp ? IFF_NAPI : 0);
 	if (out_name) {
-		out = open_tap(out_name);
+		out = open_tap(out_name, 0);
 		await_running(out_name);
 	}
 	read_frame(&frames[0], first);
 	read_frame(&frames[1], sizeof(frames[1].octets) - sizeof(*hdr));
 	if (in_turn)
 		count = peers;
-	window = out < 0 ? count : times < WINDOW ? WINDOW / times : 1;
+	window = out < 0 ? count : times < in_window ? in_window / times : 1;
 
 	for (i = 0; before && i < peers; i++) {
 		readdress(frames, i);
@@ -257,6 +307,8 @@ int main(int argc, char *argv[])
 					if (peers)
 						readdress(f, in_turn ? j :
 							  by_chance() % peers);
+					if (tcp)
+						next_segment(f, tcp, streams);
 					send_frame(fd, f);
 				}
 				if (out >= 0)
@@ -266,5 +318,7 @@ int main(int argc, char *argv[])
 		printf("%.1f\n", (double)(now() - began) / count);
 		fflush(stdout);
 	}
+	if (tcp)	/* what the device holds is lost when it is closed */
+		usleep(100000);
 	return 0;
 }

@@ -45,13 +45,26 @@ class Plain:
         """As it comes in, from the native side (out) or the tunnel's"""
         return ether(self.inner(out, size))
 
-    def merged(self, octets):
-        """TCP to the client, its checksum left to a device"""
-        pseudo = wire.ip6(NATIVE) + wire.ip6(CLIENT) + \
+    def tcp(self, src, dst, octets):
+        """Its checksum is left to a device"""
+        pseudo = wire.ip6(src) + wire.ip6(dst) + \
             struct.pack("!II", 20 + octets, 6)
-        return ether(wire.ipv6(NATIVE, CLIENT, 6, struct.pack(
+        return wire.ipv6(src, dst, 6, struct.pack(
             "!HHIIBBHHH", 5000, 5000, 1, 1, 0x50, 0x10, 1000,
-            wire.checksum(pseudo) ^ 0xffff, 0) + bytes(octets)))
+            wire.checksum(pseudo) ^ 0xffff, 0) + bytes(octets))
+
+    def merged(self, octets):
+        """TCP to the client"""
+        return ether(self.tcp(NATIVE, CLIENT, octets))
+
+
+    def segment(self, octets):
+        """One of TCP from the client; offset of the TCP header"""
+        return self.wrap(self.tcp(CLIENT, FAR, octets)), 14 + 40
+
+    def wrap(self, packet):
+        """As it comes in from the tunnel's side"""
+        return ether(packet)
 
 
 class Teredo(Plain):
@@ -79,7 +92,13 @@ class Teredo(Plain):
 
     def frame(self, out, size):
         packet = self.inner(out, size)
-        return ether(packet if out else wire.udp4(THERE4, HERE4, packet))
+        return ether(packet) if out else self.wrap(packet)
+
+    def segment(self, octets):
+        return self.wrap(self.tcp(CLIENT, FAR, octets)), 14 + 28 + 40
+
+    def wrap(self, packet):
+        return ether(wire.udp4(THERE4, HERE4, packet))
 
 
 class TeredoMany(Teredo):
