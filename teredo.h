@@ -7,8 +7,8 @@
  *   teredo_peer.lock  a peer's state, its search and its route
  *   teredo_dev.lock   membership of the wheel and the eviction lists
  * teredo_dev.qual_lock (what qualification learned) and teredo_dev.limit_lock
- * (token buckets) are leaves. All but RTNL are taken with BH disabled. No
- * packet leaves while one of them is held.
+ * (token buckets, source of bubbles) are leaves. All but RTNL are taken with BH
+ * disabled. No packet leaves while one of them is held.
  *
  * The packet paths take none of them: they run in an RCU read-side section
  * and read the configuration, the qualification, the sockets and the peers by
@@ -318,8 +318,9 @@ struct teredo_search {
  * @last_rx: last reception
  * @last_tx: last transmission
  * @id: IPv4 identification of the next datagram (TUN-20)
- * @saddr: outer source address that belongs to @dst. A reader may see it
- *	   with the former @dst: a packet that could as well have left before.
+ * @saddr: outer source address that belongs to @dst. A reader may see it, or
+ *	   @path, with the former @dst: a packet that could as well have left
+ *	   before, or to an endpoint that is reached by other ways now.
  * @room: that headers in front of a packet take if it goes by @dst, octets
  * @t: the device
  * @lock: protects what is said to be
@@ -471,13 +472,18 @@ static inline bool teredo_addr6_global(const struct in6_addr *a)
 	       (a->s6_addr[0] & 0xfe) != 0xfc;	/* unique local */
 }
 
-/*
- * Was the peer heard within its validity (C-11, CL-P-04)? @now may be of a
- * moment before that.
- */
+/* How long ago was that? Another CPU may have seen to it after we looked. */
+static inline u32 teredo_since(u32 now, u32 then)
+{
+	u32 since = now - then;
+
+	return since > U32_MAX - HZ ? 0 : since;
+}
+
+/* Was the peer heard within its validity (C-11, CL-P-04)? */
 static inline bool teredo_peer_fresh(const struct teredo_peer *peer, u32 now)
 {
-	return now + HZ - READ_ONCE(peer->last_rx) < TEREDO_VALIDITY + HZ;
+	return teredo_since(now, READ_ONCE(peer->last_rx)) < TEREDO_VALIDITY;
 }
 
 /* Is the peer's endpoint good for sending (C-11)? */
@@ -533,14 +539,10 @@ struct rtable *teredo_route(const struct teredo_dev *t,
 			    const struct teredo_config *cfg, struct sock *sk,
 			    struct teredo_ep to, __be32 *saddr, int link);
 void teredo_peer_send(struct teredo_peer *peer, struct sk_buff *skb);
-/* Kinds of destination: another host; this one, too, as a server or client */
-#define TEREDO_TO_OTHERS	BIT(RTN_UNICAST)
-#define TEREDO_TO_HOSTS		(BIT(RTN_UNICAST) | BIT(RTN_LOCAL))
 int teredo_send(struct teredo_dev *t, struct sk_buff *skb,
-		struct teredo_ep to, unsigned int types, u8 hops);
+		struct teredo_ep to, bool self, u8 hops);
 int teredo_send_from(struct teredo_dev *t, struct sock *sk, __be32 saddr,
-		     struct sk_buff *skb, struct teredo_ep to,
-		     unsigned int types);
+		     struct sk_buff *skb, struct teredo_ep to, bool self);
 int teredo_send_group(struct teredo_dev *t, struct sk_buff *skb,
 		      struct teredo_ep to, int link);
 struct sk_buff *teredo_alloc_skb(struct teredo_dev *t, unsigned int len);

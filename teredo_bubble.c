@@ -58,38 +58,40 @@ static struct sk_buff *teredo_bubble_make(struct teredo_dev *t,
 	return skb;
 }
 
-/*
- * Send a bubble; a @nonce that is not 0 goes in a Nonce trailer (T-03), an
- * @alternate that is not NULL in one of Alternate Addresses (T-04).
- */
-static void teredo_bubble_send(struct teredo_dev *t,
-			       const struct in6_addr *saddr,
-			       const struct in6_addr *daddr,
-			       struct teredo_ep to, __be32 nonce,
-			       const struct teredo_alternate *alternate,
-			       u8 hops, unsigned int stat)
+/* A Nonce trailer (T-03), unless it is 0 */
+static void teredo_bubble_put_nonce(struct sk_buff *skb, __be32 nonce)
 {
-	/* a client's or relay's host may be the peer's server */
-	unsigned int types = stat == TEREDO_A_STATS_TX_BUBBLES_INDIRECT ?
-		TEREDO_TO_HOSTS : TEREDO_TO_OTHERS;
+	if (!nonce)
+		return;
+	skb_put_u8(skb, TEREDO_TRAILER_NONCE);
+	skb_put_u8(skb, sizeof(nonce));
+	skb_put_data(skb, &nonce, sizeof(nonce));
+}
+
+/* One of Alternate Addresses (T-04) */
+static void teredo_bubble_put_alternate(struct sk_buff *skb,
+					const struct teredo_alternate *a)
+{
+	skb_put_u8(skb, TEREDO_TRAILER_ALTERNATE);
+	skb_put_u8(skb, 2 + sizeof(*a));
+	skb_put_zero(skb, 2);
+	skb_put_data(skb, a, sizeof(*a));
+}
+
+/* Send a direct bubble */
+static void teredo_bubble_direct(struct teredo_dev *t,
+				 const struct in6_addr *saddr,
+				 const struct in6_addr *daddr,
+				 struct teredo_ep to, __be32 nonce, u8 hops)
+{
 	struct sk_buff *skb;
 
 	skb = teredo_bubble_make(t, saddr, daddr, TEREDO_HOPLIMIT);
 	if (!skb)
 		return;
-	if (nonce) {
-		skb_put_u8(skb, TEREDO_TRAILER_NONCE);
-		skb_put_u8(skb, sizeof(nonce));
-		skb_put_data(skb, &nonce, sizeof(nonce));
-	}
-	if (alternate) {
-		skb_put_u8(skb, TEREDO_TRAILER_ALTERNATE);
-		skb_put_u8(skb, 2 + sizeof(*alternate));
-		skb_put_zero(skb, 2);
-		skb_put_data(skb, alternate, sizeof(*alternate));
-	}
-	if (!teredo_send(t, skb, to, types, hops))
-		teredo_count(t, stat);
+	teredo_bubble_put_nonce(skb, nonce);
+	if (!teredo_send(t, skb, to, false, hops))
+		teredo_count(t, TEREDO_A_STATS_TX_BUBBLES_DIRECT);
 }
 
 /**
@@ -133,9 +135,10 @@ static bool teredo_own_saddr(struct teredo_dev *t,
 			     const struct in6_addr *sender,
 			     struct in6_addr *saddr)
 {
-	bool plain = teredo_addr6_plain(sender), found;
+	bool plain = teredo_addr6_plain(sender) && !teredo_is_6to4(sender);
 	struct net *net = dev_net(t->dev);
 	u32 genid = atomic_read(&net->ipv6.dev_addr_genid);
+	bool found;
 
 	spin_lock(&t->limit_lock);
 	found = plain && t->own_known && t->own_genid == genid;
@@ -212,7 +215,7 @@ static bool teredo_behind_nat(struct teredo_dev *t,
 bool teredo_bubble_event(struct teredo_peer *peer, u32 now)
 {
 	lockdep_assert_held(&peer->lock);
-	if (now - READ_ONCE(peer->last_tx) < TEREDO_SPACING)
+	if (teredo_since(now, READ_ONCE(peer->last_tx)) < TEREDO_SPACING)
 		return false;
 	if (now - peer->window >= TEREDO_WINDOW ||
 	    (s32)(READ_ONCE(peer->last_rx) - peer->window) > 0)
@@ -254,8 +257,9 @@ static void teredo_bubble_indirect(struct teredo_peer *peer,
 		.port = htons(TEREDO_UDP_PORT),
 	};
 	const struct sock *sk = rcu_dereference(peer->t->sk);
-	struct teredo_alternate alternate, *own = NULL;
+	struct teredo_alternate own = {};
 	struct teredo_dev *t = peer->t;
+	struct sk_buff *skb;
 	__be32 nonce = 0;
 
 	if (!sk)
@@ -274,13 +278,19 @@ static void teredo_bubble_indirect(struct teredo_peer *peer,
 		spin_unlock(&peer->lock);
 		if (teredo_same_nat(q, &peer->addr) &&
 		    q->local != q->mapped.addr) {
-			alternate.addr = q->local;
-			alternate.port = inet_sk(sk)->inet_sport;
-			own = &alternate;
+			own.addr = q->local;
+			own.port = inet_sk(sk)->inet_sport;
 		}
 	}
-	teredo_bubble_send(t, saddr, &peer->addr, to, nonce, own, 0,
-			   TEREDO_A_STATS_TX_BUBBLES_INDIRECT);
+	skb = teredo_bubble_make(t, saddr, &peer->addr, TEREDO_HOPLIMIT);
+	if (!skb)
+		return;
+	teredo_bubble_put_nonce(skb, nonce);
+	if (own.port)
+		teredo_bubble_put_alternate(skb, &own);
+	/* a client's or relay's host may be the peer's server */
+	if (!teredo_send(t, skb, to, true, 0))
+		teredo_count(t, TEREDO_A_STATS_TX_BUBBLES_INDIRECT);
 }
 
 /**
@@ -317,9 +327,8 @@ void teredo_bubble_pair(struct teredo_peer *peer,
 	else
 		return;
 	if (!half && teredo_behind_nat(t, cfg, direct))
-		teredo_bubble_send(t, &saddr, &peer->addr, direct, nonce, NULL,
-				   first && !nonce ? TEREDO_NEAR_HOPS : 0,
-				   TEREDO_A_STATS_TX_BUBBLES_DIRECT);
+		teredo_bubble_direct(t, &saddr, &peer->addr, direct, nonce,
+				     first && !nonce ? TEREDO_NEAR_HOPS : 0);
 	teredo_bubble_indirect(peer, cfg, q, &saddr);
 }
 
@@ -434,8 +443,7 @@ void teredo_bubble_local(struct teredo_peer *peer,
 	struct teredo_dev *t = peer->t;
 
 	if (teredo_bucket_take(t, &t->bubble_bucket, cfg->bubble_rate))
-		teredo_bubble_send(t, &q->addr, &peer->addr, to, 0, NULL, 0,
-				   TEREDO_A_STATS_TX_BUBBLES_DIRECT);
+		teredo_bubble_direct(t, &q->addr, &peer->addr, to, 0, 0);
 	else
 		teredo_tx_omit(t, TEREDO_A_STATS_TX_BUBBLE_LIMITED,
 			       &peer->addr);
@@ -509,9 +517,8 @@ static unsigned int teredo_alternates_send(struct teredo_peer *peer,
 				       &peer->addr);
 			continue;
 		}
-		teredo_bubble_send(t, &q->addr, &peer->addr, to,
-				   READ_ONCE(peer->nonce_rcvd), NULL, 0,
-				   TEREDO_A_STATS_TX_BUBBLES_DIRECT);
+		teredo_bubble_direct(t, &q->addr, &peer->addr, to,
+				     READ_ONCE(peer->nonce_rcvd), 0);
 		n++;
 	}
 	return n;
@@ -626,8 +633,7 @@ void teredo_bubble_reply(struct teredo_dev *t, const struct teredo_config *cfg,
 		teredo_tx_omit(t, TEREDO_A_STATS_TX_BUBBLE_LIMITED, to);
 		return;
 	}
-	teredo_bubble_send(t, &q->addr, to, origin, nonce, NULL, 0,
-			   TEREDO_A_STATS_TX_BUBBLES_DIRECT);
+	teredo_bubble_direct(t, &q->addr, to, origin, nonce, 0);
 	if (known && path.flags & TEREDO_PEER_SEARCH)
 		teredo_search_open(peer);
 	else if (peer && !known)

@@ -146,7 +146,8 @@ static bool teredo_err_match(struct teredo_dev *t,
 		return false;
 	peer = teredo_peer_find(t, &ip6->daddr);
 	return peer && READ_ONCE(peer->ever_tx) &&
-	       (u32)teredo_now() - READ_ONCE(peer->last_tx) < TEREDO_VALIDITY &&
+	       teredo_since(teredo_now(), READ_ONCE(peer->last_tx)) <
+			TEREDO_VALIDITY &&
 	       teredo_ep_equal(teredo_path_ep(teredo_path(peer)), to);
 }
 

@@ -217,8 +217,8 @@ bool teredo_peer_remove(struct teredo_peer *peer)
  */
 static u32 teredo_peer_rest(struct teredo_peer *peer, u32 now)
 {
-	u32 idle = min(now - READ_ONCE(peer->last_rx),
-		       now - READ_ONCE(peer->last_tx));
+	u32 idle = min(teredo_since(now, READ_ONCE(peer->last_rx)),
+		       teredo_since(now, READ_ONCE(peer->last_tx)));
 	u32 wait = idle < TEREDO_IDLE ? TEREDO_IDLE - idle : 0;
 	u32 seen = now - peer->local_seen;
 
@@ -310,8 +310,8 @@ static bool teredo_peer_idle(const struct teredo_peer *peer)
 {
 	u32 now = teredo_now();
 
-	return now - READ_ONCE(peer->last_rx) >= TEREDO_VALIDITY &&
-	       now - READ_ONCE(peer->last_tx) >= TEREDO_VALIDITY;
+	return !teredo_peer_fresh(peer, now) &&
+	       teredo_since(now, READ_ONCE(peer->last_tx)) >= TEREDO_VALIDITY;
 }
 
 /*

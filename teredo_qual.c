@@ -531,7 +531,7 @@ int teredo_ctrl_send(struct teredo_dev *t, struct nlattr *attrs[],
 	rcu_read_lock();
 	local_bh_disable();
 	if (teredo_ctrl_allowed(t, to, skb)) {
-		err = teredo_send(t, skb, to, TEREDO_TO_HOSTS, 0);
+		err = teredo_send(t, skb, to, true, 0);
 		if (!err)
 			teredo_count(t, TEREDO_A_STATS_TX_CTRL);
 		else

@@ -60,7 +60,7 @@ static void teredo_test_send(struct teredo_dev *t, const struct teredo_qual *q,
 		csum_ipv6_magic(&ip6->saddr, &ip6->daddr, sizeof(*test),
 				IPPROTO_ICMPV6,
 				csum_partial(test, sizeof(*test), 0));
-	if (!teredo_send(t, skb, to, TEREDO_TO_HOSTS, 0))
+	if (!teredo_send(t, skb, to, true, 0))
 		teredo_count(t, TEREDO_A_STATS_TX_TESTS);
 }
 
@@ -136,7 +136,7 @@ static void teredo_search_try(struct teredo_peer *peer,
 	/* an answer that is due is the other half of a pair, counted then */
 	half = peer->answer;
 	peer->answer = false;
-	since = now - READ_ONCE(peer->last_tx);
+	since = teredo_since(now, READ_ONCE(peer->last_tx));
 	if (!half && since < TEREDO_SPACING) {	/* CL-B-02 */
 		teredo_peer_schedule(peer, TEREDO_SPACING - since);
 		goto unlock;

@@ -393,10 +393,10 @@ static void teredo_server_advertise(struct teredo_dev *t,
 
 	if (rq->to_primary != cone)
 		err = teredo_send_from(t, rq->primary, cfg->local, answer,
-				       rq->from, TEREDO_TO_HOSTS);
+				       rq->from, true);
 	else
 		err = teredo_send_from(t, rq->secondary, cfg->secondary,
-				       answer, rq->from, TEREDO_TO_HOSTS);
+				       answer, rq->from, true);
 	if (!err)
 		teredo_count(t, TEREDO_A_STATS_TX_ADVERTS);
 }
@@ -494,7 +494,7 @@ static void teredo_forward_client(struct teredo_dev *t, struct sk_buff *skb,
 		goto drop;
 	/* bubbles and tests with trailers, not data (SV-20) */
 	stat = TEREDO_A_STATS_TX_TOO_BIG;
-	if (skb->len - rq->off > TEREDO_MIN_MTU)
+	if (skb->len - rq->off > TEREDO_MIN_MTU || skb_is_gso(skb))
 		goto drop;
 	stat = TEREDO_A_STATS_TX_RATE;
 	if (!teredo_server_admit(t, rq))
@@ -513,8 +513,7 @@ static void teredo_forward_client(struct teredo_dev *t, struct sk_buff *skb,
 	skb->protocol = htons(ETH_P_IPV6);
 	skb->priority = TC_PRIO_CONTROL;
 	skb_clear_tstamp(skb);
-	if (!teredo_send_from(t, rq->primary, cfg->local, skb, to,
-			      TEREDO_TO_OTHERS))
+	if (!teredo_send_from(t, rq->primary, cfg->local, skb, to, false))
 		teredo_count(t, TEREDO_A_STATS_TX_RELAYED);
 	return;
 

@@ -10,6 +10,7 @@
 #include <net/inet_ecn.h>
 #include <net/ip.h>
 #include <net/ip6_route.h>
+#include <net/ip_fib.h>
 #include <net/ip_tunnels.h>
 #include <net/ipv6.h>
 #include <net/udp.h>
@@ -334,16 +335,22 @@ teredo_peer_route(struct teredo_peer *peer, const struct teredo_config *cfg,
 }
 
 /*
- * The counter of the refusal to send by this route (G-15, SEC-39), 0 = none.
- * @types: kinds of destination that are none
+ * The counter of the refusal to send to @addr by this route (G-15, SEC-39), 0 =
+ * none. @self: it may be this host. The route tells, unless it was looked up in
+ * a way that may have passed by the table of local addresses.
  */
-static unsigned int teredo_route_refusal(const struct rtable *rt,
-					 unsigned int types)
+static unsigned int teredo_route_refusal(const struct teredo_config *cfg,
+					 struct net *net,
+					 const struct rtable *rt, __be32 addr,
+					 bool self)
 {
-	if (likely(BIT(rt->rt_type) & types))
-		return 0;
-	return rt->rt_type == RTN_LOCAL ? TEREDO_A_STATS_TX_SELF :
-					  TEREDO_A_STATS_TX_NOT_GLOBAL;
+	unsigned int type = rt->rt_type;
+
+	if (cfg->link || fib4_has_custom_rules(net) || dst_xfrm(&rt->dst))
+		type = inet_addr_type(net, addr);
+	if (type == RTN_LOCAL)
+		return self ? 0 : TEREDO_A_STATS_TX_SELF;
+	return type == RTN_BROADCAST ? TEREDO_A_STATS_TX_NOT_GLOBAL : 0;
 }
 
 /*
@@ -378,7 +385,8 @@ teredo_tx_new_peer(struct teredo_dev *t, const struct teredo_config *cfg,
 		rt = teredo_route(t, cfg, sk, mapped, &saddr, 0);
 		if (IS_ERR(rt))		/* there may be one when it is heard */
 			rt = NULL;
-		stat = rt ? teredo_route_refusal(rt, TEREDO_TO_OTHERS) : 0;
+		stat = rt ? teredo_route_refusal(cfg, sock_net(sk), rt,
+						 mapped.addr, false) : 0;
 		if (stat)
 			goto put_route;
 	}
@@ -564,7 +572,7 @@ teredo_peer_output(struct teredo_dev *t, const struct teredo_config *cfg,
 	rt = teredo_peer_route(peer, cfg, sk, path);
 	if (IS_ERR(rt)) {
 		if (rt == ERR_PTR(-EAGAIN))
-			teredo_send(t, skb, to, TEREDO_TO_HOSTS, 0);
+			teredo_send(t, skb, to, true, 0);
 		else
 			teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_ROUTE);
 		return;
@@ -606,16 +614,17 @@ void teredo_peer_send(struct teredo_peer *peer, struct sk_buff *skb)
 }
 
 /*
- * A packet of our own: from @sk, or if that is NULL from the service port, to
- * destinations of these @types
+ * A packet of our own: from @sk, or if that is NULL from the service port; to
+ * this host only with @self
  */
 static int teredo_send_own(struct teredo_dev *t, struct sock *sk, __be32 saddr,
 			   struct sk_buff *skb, struct teredo_ep to,
-			   unsigned int types, u8 ttl, int link)
+			   bool self, u8 ttl, int link)
 {
 	const struct teredo_config *cfg = rcu_dereference(t->cfg);
 	unsigned int stat;
 	struct rtable *rt;
+	__be16 df = 0;
 	int err;
 
 	if (!sk) {
@@ -631,14 +640,16 @@ static int teredo_send_own(struct teredo_dev *t, struct sock *sk, __be32 saddr,
 		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_ROUTE);
 		return PTR_ERR(rt);
 	}
-	stat = teredo_route_refusal(rt, types);
+	stat = teredo_route_refusal(cfg, sock_net(sk), rt, to.addr, self);
 	if (unlikely(stat)) {
 		ip_rt_put(rt);
 		teredo_tx_drop(t, skb, stat);
 		return -EACCES;
 	}
+	if (cfg->pmtudisc && teredo_exceeds(skb, TEREDO_MIN_MTU))
+		df = htons(IP_DF);		/* TUN-03 */
 	err = teredo_output(t, cfg, sk, skb, NULL, rt,
-			    teredo_headroom(t->dev, rt), saddr, to, 0, ttl);
+			    teredo_headroom(t->dev, rt), saddr, to, df, ttl);
 	ip_rt_put(rt);
 	return err;
 }
@@ -650,17 +661,16 @@ static int teredo_send_own(struct teredo_dev *t, struct sock *sk, __be32 saddr,
  * @saddr: outer source address, 0 = the one of the route
  * @skb: UDP payload, network header at the IPv6 packet in it; consumed
  * @to: where to; the caller has asked teredo_ipv4_global()
- * @types: TEREDO_TO_OTHERS, or TEREDO_TO_HOSTS (SEC-32, SEC-39)
+ * @self: it may be this host (SEC-32, SEC-39)
  *
  * RCU, BH disabled.
  *
  * Return: 0, or a negative errno: the packet did not leave.
  */
 int teredo_send_from(struct teredo_dev *t, struct sock *sk, __be32 saddr,
-		     struct sk_buff *skb, struct teredo_ep to,
-		     unsigned int types)
+		     struct sk_buff *skb, struct teredo_ep to, bool self)
 {
-	return teredo_send_own(t, sk, saddr, skb, to, types,
+	return teredo_send_own(t, sk, saddr, skb, to, self,
 			       rcu_dereference(t->cfg)->ttl, 0);
 }
 
@@ -669,7 +679,7 @@ int teredo_send_from(struct teredo_dev *t, struct sock *sk, __be32 saddr,
  * @t: the device
  * @skb: as for teredo_send_from()
  * @to: as for teredo_send_from()
- * @types: as for teredo_send_from()
+ * @self: as for teredo_send_from()
  * @hops: IPv4 hops that it may go at most, 0 = the device's TTL
  *
  * RCU, BH disabled.
@@ -677,9 +687,9 @@ int teredo_send_from(struct teredo_dev *t, struct sock *sk, __be32 saddr,
  * Return: 0, or a negative errno: the packet did not leave.
  */
 int teredo_send(struct teredo_dev *t, struct sk_buff *skb, struct teredo_ep to,
-		unsigned int types, u8 hops)
+		bool self, u8 hops)
 {
-	return teredo_send_own(t, NULL, 0, skb, to, types,
+	return teredo_send_own(t, NULL, 0, skb, to, self,
 			       min_not_zero(rcu_dereference(t->cfg)->ttl,
 					    hops), 0);
 }
@@ -699,8 +709,7 @@ int teredo_send(struct teredo_dev *t, struct sk_buff *skb, struct teredo_ep to,
 int teredo_send_group(struct teredo_dev *t, struct sk_buff *skb,
 		      struct teredo_ep to, int link)
 {
-	return teredo_send_own(t, NULL, 0, skb, to, BIT(RTN_MULTICAST), 1,
-			       link);
+	return teredo_send_own(t, NULL, 0, skb, to, false, 1, link);
 }
 
 /**

@@ -109,10 +109,13 @@ MUTATIONS = [
              "nonce && peer->nonce_sent == nonce", "true"),
 
     # destinations, loops
-    Mutation("SEC-32 G-14", "client relay host-relay server",
+    Mutation("SEC-32 G-14", "client relay host-relay",
              "to addresses that are not global",
-             "teredo_xmit.c", "teredo_ipv4_sendable",
-             "!teredo_ipv4_global(addr, cfg->private_ok)"),
+             "teredo_xmit.c", "teredo_tx_new_peer",
+             "!teredo_ipv4_global(mapped.addr, cfg->private_ok)"),
+    Mutation("SEC-32 G-14", "server", "forwarded to such addresses",
+             "teredo_server.c", "teredo_forward_client",
+             "!teredo_ipv4_global(to.addr, cfg->private_ok)"),
     Mutation("SEC-33 RL-TX-15", "relay", "in again what came out",
              "teredo_xmit.c", "teredo_tx_relay", "teredo_tx_loops(t, skb)"),
     Mutation("SEC-34 RL-RX-07", "relay", "from client to client",
@@ -158,7 +161,8 @@ MUTATIONS = [
              "since < TEREDO_SPACING"),
     Mutation("CL-L-10", "client", "answers without a pause",
              "teredo_bubble.c", "teredo_bubble_event",
-             "now - READ_ONCE(peer->last_tx) < TEREDO_SPACING"),
+             "teredo_since(now, READ_ONCE(peer->last_tx)) < "
+             "TEREDO_SPACING"),
     Mutation("CL-L-06", "client", "discovery from any source",
              "teredo_local.c", "teredo_local_check",
              "!teredo_addr_valid(saddr, cfg->private_ok)"),
@@ -166,7 +170,7 @@ MUTATIONS = [
              "teredo_local.c", "teredo_local_check", "cfg->local_strict"),
     Mutation("CL-L-12", "client", "a peer in use is moved",
              "teredo_local.c", "teredo_local_learn",
-             "path.state != TEREDO_PEER_TRUSTED", "true"),
+             "!teredo_peer_known(peer, path)", "true"),
     Mutation("X-HP-05", "client", "malformed alternates",
              "teredo_recv.c", "teredo_rcv_relayed",
              "tr->found & TEREDO_FOUND_BAD"),
@@ -180,10 +184,12 @@ MUTATIONS = [
              "teredo.h", "teredo_now", "READ_ONCE(teredo_slept)", "0"),
 
     Mutation("SEC-39 G-15 SEC-49", "server", "to addresses of this host",
-             "teredo_xmit.c", "teredo_ipv4_sendable",
-             "switch ([[inet_addr_type(net, addr)]])",
-             "inet_addr_type(net, addr) == RTN_LOCAL ? RTN_UNICAST : "
-             "inet_addr_type(net, addr)"),
+             "teredo_xmit.c", "teredo_route_refusal",
+             "return [[self]] ?", "true"),
+    Mutation("G-10 G-15", "client relay",
+             "to what another link has of this host",
+             "teredo_xmit.c", "teredo_route_refusal",
+             "cfg->link"),
     Mutation("SEC-46 CL-B-09", "client", "tests that others cause, no limit",
              "teredo_search.c", "teredo_test_held",
              "teredo_bucket_take(t, &t->rx_test_bucket, "

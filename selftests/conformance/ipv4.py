@@ -5,6 +5,8 @@ An address is tried in both fields of a Teredo address, the mapped one and
 the server's. At the edges of each range its neighbours pass.
 """
 
+import contextlib
+
 from wire import OTHER_SERVER, PRIMARY, bubble, origin, teredo, udp6
 
 from . import client as c
@@ -223,3 +225,41 @@ def _(lab):
         lab.settle()
         lab.send(bubble("2620::5", both(address)[0]), r.CLIENT)
         lab.expect(moved={"tx_self": 1, "rx_bubbles": 1})
+
+
+@contextlib.contextmanager
+def other_link(lab):
+    """An address that the device's link knows nothing of, and its broadcast"""
+    lab.ip("link", "add", "other0", "type", "dummy")
+    try:
+        lab.ip("addr", "add", "5.6.8.1/24", "brd", "+", "dev", "other0")
+        lab.ip("link", "set", "other0", "up")
+        yield (("5.6.8.1", "tx_self"), ("5.6.8.255", "tx_not_global"))
+    finally:
+        lab.ip("link", "del", "other0")
+
+
+@client("G-10 G-15 SEC-32", "client on one link: nor to what is on another",
+        words="dev eth0")
+def _(lab):
+    with other_link(lab) as refused:
+        for address, counter in refused:
+            lab.unsent(c.data(lab, to=both(address)[0]), counter)
+
+
+@relay("G-10 G-15 SEC-32", "relay on one link: nor to what is on another",
+       words="dev eth0 nat on")
+def _(lab):
+    with other_link(lab) as refused:
+        for address, counter in refused:
+            lab.unsent(r.data(to=both(address)[0]), counter)
+
+
+@server("G-10 G-15 SEC-39", "server on one link: nor to what is on another",
+        words="dev eth0")
+def _(lab):
+    with other_link(lab) as refused:
+        for address, counter in refused:
+            lab.settle()
+            lab.send(bubble("2620::5", both(address)[0]), r.CLIENT)
+            lab.expect(moved={counter: 1, "rx_bubbles": 1})
