@@ -293,6 +293,10 @@ drop:
 	return false;
 }
 
+/*
+ * This CPU is in teredo_netif_receive(). With PREEMPT_RT other tasks on it may
+ * see it set, and take the queue, or cleared, and go one level deeper.
+ */
 static DEFINE_PER_CPU(bool, teredo_receiving);
 
 /**
