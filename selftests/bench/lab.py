@@ -96,18 +96,19 @@ def stop():
            "action", "drop")
 
 
-def forwarding(gen, frame, name, options=(), count=COUNT, least=0, more=0):
+def forwarding(gen, frame, name, options=(), count=COUNT, least=0, more=0,
+               rounds=ROUNDS):
     """What the router takes for a packet, the generator subtracted. `least`:
     octets that leave for one, if it may leave in parts; `more`: packets that
     the generator sends without counting them."""
     before = link("sink")["stats64"]["tx"]
-    total = gen.send(frame, count, ROUNDS, options)
+    total = gen.send(frame, count, rounds, options)
     after = link("sink")["stats64"]["tx"]
     out = after["packets"] - before["packets"]
     if least:
         out = (after["bytes"] - before["bytes"]) // least
     # now and then a packet of the router's own leaves, too
-    wanted = count * ROUNDS + more
+    wanted = count * rounds + more
     if not wanted <= out < wanted * 1.1:
         sys.exit(f"{name}: {out} of {wanted} packets passed")
     stop()

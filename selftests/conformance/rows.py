@@ -96,22 +96,36 @@ def note(text):
         log.write(f"teredo-row: {text[:500]}\n")
 
 
+def run_one(row, labs):
+    """Runs it; labs gives the networks for a mode. Returns what was wrong."""
+    # so that what the kernel has to say has a place
+    note(f"{row.ids[0]} {row.where}")
+    lab = labs(row.mode)
+    lab.begin()
+    try:
+        if row.mode:
+            lab.device(row.mode, row.words)
+        row.function(lab)
+    except Exception:       # whatever goes wrong, the next row runs
+        lab.wrong.append(traceback.format_exc().strip())
+    lab.end()
+    if lab.wrong:
+        note("not ok: " + lab.wrong[0].replace("\n", " "))
+    return lab.wrong
+
+
 def run(rows, labs, tap):
-    """Runs them; labs gives the networks for a mode"""
+    """Runs them. On a slow machine a timer of seconds may run out in between,
+    and a bubble leave that belongs to what follows: there, and only there, a
+    row may try again."""
     for row in rows:
-        # so that what the kernel has to say has a place
-        note(f"{row.ids[0]} {row.where}")
-        lab = labs(row.mode)
-        lab.begin()
-        try:
-            if row.mode:
-                lab.device(row.mode, row.words)
-            row.function(lab)
-        except Exception:       # whatever goes wrong, the next row runs
-            lab.wrong.append(traceback.format_exc().strip())
-        lab.end()
-        row.right = not lab.wrong
-        if lab.wrong:
-            note("not ok: " + lab.wrong[0].replace("\n", " "))
-        tap.result(not lab.wrong, f"{' '.join(row.ids)} {row.title}",
-                   "\n".join(lab.wrong).replace("\n", "\n# "))
+        wrong = run_one(row, labs)
+        for _ in range(2 if SLOW and wrong else 0):
+            print(f"# again, as it may be too slow: {wrong[0]}".replace(
+                "\n", "\n# "), flush=True)
+            wrong = run_one(row, labs)
+            if not wrong:
+                break
+        row.right = not wrong
+        tap.result(not wrong, f"{' '.join(row.ids)} {row.title}",
+                   "\n".join(wrong).replace("\n", "\n# "))
