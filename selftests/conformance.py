@@ -65,7 +65,7 @@ def main():
     complaints = judge.judge(labs.pcap.path)
     tap.result(not complaints, "tshark agrees with all that was sent "
                f"({labs.pcap.count} packets)", "\n# ".join(complaints))
-    if not sys.argv[1:]:
+    if not sys.argv[1:] and rows.SHARD[1] == 1:
         print_ids()
     return tap.finish()
 

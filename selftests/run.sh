@@ -48,12 +48,14 @@ export KSFT_CAPTURES
 slow=${KSFT_MACHINE_SLOW:-no}
 declare -i passed=0 failed=0 skipped=0 number=0
 
-# file_of NAME: a test is a program whose name may leave out the ending
+# file_of NAME: a test is a program whose name may leave out the ending; which
+# part of it is not of the name
 file_of()
 {
-	local file
+	local file name=${1%.*}
 
-	for file in "selftests/$1" "selftests/$1.sh" "selftests/$1.py"; do
+	for file in "selftests/$name" "selftests/$name.sh" \
+		"selftests/$name.py"; do
 		if [[ -f $file && -x $file ]]; then
 			echo "$file"
 			return
@@ -62,10 +64,12 @@ file_of()
 	return 1
 }
 
-# listed [NAME...]: the lines of the list that are asked for and fit here
+# listed [NAME...]: the lines of the list that are asked for and fit here. What
+# takes a slow machine too long is in parts there, NAME.1-4 and so on, that run
+# side by side.
 listed()
 {
-	local name words
+	local name words i shards
 
 	while read -r name words; do
 		[[ $name && $name != \#* ]] || continue
@@ -77,7 +81,16 @@ listed()
 				continue
 			[[ " $words " != *" named "* ]] || continue
 		fi
-		echo "$name $words"
+		shards=1
+		[[ $slow != yes || ! $words =~ shards=([0-9]+) ]] ||
+			shards=${BASH_REMATCH[1]}
+		for ((i = 1; i <= shards; i++)); do
+			if ((shards == 1)); then
+				echo "$name $words"
+			else
+				echo "$name.$i-$shards $words"
+			fi
+		done
 	done <"$list"
 }
 
@@ -119,7 +132,9 @@ left_behind()
 run_one()
 {
 	local file=$1 log=$2 limit=300 how=isolated word status=0 began=$SECONDS
+	local -x KSFT_SHARD=''
 
+	[[ ! $log =~ \.([0-9]+-[0-9]+)\.log$ ]] || KSFT_SHARD=${BASH_REMATCH[1]}
 	shift 2
 	for word; do
 		case $word in
@@ -213,7 +228,7 @@ unloads()
 
 mapfile -t lines < <(listed "$@")
 for name; do
-	[[ " ${lines[*]} " == *" $name "* ]] || {
+	printf '%s\n' "${lines[@]}" | grep -qE "^$name(\.[0-9-]+)?( |$)" || {
 		echo "run.sh: no test '$name' in $list" >&2
 		exit 2
 	}

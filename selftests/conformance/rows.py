@@ -14,6 +14,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 # waiting is free and exact
 CLOCK = bool(os.environ.get("TEREDO_VM_CLOCK"))
 SLOW = os.environ.get("KSFT_MACHINE_SLOW") == "yes"
+# which part of all rows: the first of four is 1-4
+SHARD = [int(part) for part in
+         (os.environ.get("KSFT_SHARD") or "1-1").split("-")]
 
 
 @dataclasses.dataclass
@@ -85,9 +88,10 @@ def chosen(wanted):
         return any(name == want or name.startswith(want + "-")
                    for want in wanted
                    for name in row.ids + [row.where.partition(".")[0]])
-    return [row for row in ROWS
-            if (asked(row) if wanted else not row.named) and
-            (CLOCK or not row.clock) and not (SLOW and row.again)]
+    found = [row for row in ROWS
+             if (asked(row) if wanted else not row.named) and
+             (CLOCK or not row.clock) and not (SLOW and row.again)]
+    return found[SHARD[0] - 1::SHARD[1]]
 
 
 def note(text):
