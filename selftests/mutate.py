@@ -60,7 +60,7 @@ MUTATIONS = [
     Mutation("SEC-08 COM-06", "client", "impossible addresses",
              "teredo_recv.c", "teredo_rcv_client",
              "teredo_rcv_martian(ip6)"),
-    Mutation("SEC-09 CL-RX-02", "client", "packets for others",
+    Mutation("SEC-09 CL-RX-02 SEC-67", "client", "packets for others",
              "teredo_recv.c", "teredo_rcv_client",
              "!ipv6_addr_equal(&ip6->daddr, &q->addr)"),
     Mutation("SEC-10 CL-RX-03", "client", "packets of our own",
@@ -77,7 +77,8 @@ MUTATIONS = [
     Mutation("SEC-15 CL-RX-18", "client", "a trusted peer from anywhere",
              "teredo_recv.c", "teredo_path_is",
              "teredo_ep_equal(teredo_path_ep(path), from)", "true"),
-    Mutation("CL-RX-15 SEC-16", "client", "a peer is wherever it is heard",
+    Mutation("CL-RX-15 SEC-16 SEC-67", "client",
+             "a peer is wherever it is heard",
              "teredo_recv.c", "teredo_rcv_client",
              "!teredo_ep_equal(teredo_mapped(&ip6->saddr), from)"),
     Mutation("RL-RX-02 SEC-16 SEC-45 RL-RX-11", "relay",
@@ -100,7 +101,7 @@ MUTATIONS = [
     Mutation("SEC-22 SEC-12", "client", "anybody advertises",
              "teredo_recv.c", "teredo_rcv_client",
              "if ([[from_server]])", "true"),
-    Mutation("SEC-28 SV-09 SV-11", "server", "any Teredo source",
+    Mutation("SEC-28 SEC-43 SEC-49 SV-09 SV-11", "server", "any Teredo source",
              "teredo_server.c", "teredo_request_from_client",
              "teredo_ep_equal(teredo_mapped(&rq->ip6.saddr), rq->from)",
              "true"),
@@ -137,7 +138,7 @@ MUTATIONS = [
     Mutation("SV-05 SEC-13", "server", "data through the server",
              "teredo_server.c", "teredo_request_parse",
              "rq->ip6.nexthdr != IPPROTO_ICMPV6"),
-    Mutation("SV-34 SEC-43", "server", "the secondary address forwards",
+    Mutation("SV-34", "server", "the secondary address forwards",
              "teredo_server.c", "teredo_server_rcv", "!rq.to_primary"),
 
     # limits, local discovery
@@ -197,12 +198,13 @@ MUTATIONS = [
     Mutation("SEC-47 CL-B-05", "client", "replies without a pause",
              "teredo_bubble.c", "teredo_reply_token",
              "now - r->last >= TEREDO_SPACING", "true"),
-    Mutation("SEC-69 TUN-05", "client", "ECN is copied",
+    Mutation("SEC-69 TUN-05 TUN-09", "client", "ECN is copied",
              "teredo_xmit.c", "teredo_output", "cfg->ecn == TEREDO_ECN_COPY",
              "true"),
 
     # keys
-    Mutation("SV-08 CL-S-06 CL-S-03", "server", "any authentication value",
+    Mutation("SV-08 CL-S-06 CL-S-03 CL-S-05 SEC-55", "server",
+             "any authentication value",
              "teredo_server.c", "teredo_rs_key",
              "crypto_memneq(mac, value, auth->au_len)"),
     Mutation("CL-S-03 A-09 SV-26 SV-31 COM-02 CL-S-02 SEC-27 SV-07 SV-28 "
