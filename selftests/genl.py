@@ -13,6 +13,7 @@ Attr that it blames.
               [Attr(uapi["TEREDO_A_DEV_IFINDEX"], u32(7))])
 """
 
+import contextlib
 import dataclasses
 import errno
 import os
@@ -26,6 +27,7 @@ INCLUDE = pathlib.Path(__file__).resolve().parent.parent / "include/uapi"
 NETLINK_ROUTE = 0
 NETLINK_GENERIC = 16
 SOL_NETLINK = 270
+SO_RCVBUFFORCE = 33
 NETLINK_ADD_MEMBERSHIP = 1
 NETLINK_EXT_ACK = 11
 NETLINK_GET_STRICT_CHK = 12
@@ -174,6 +176,9 @@ class Netlink:
     def __init__(self, protocol):
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW,
                                     protocol)
+        # who is slow has some hundred messages to read at once
+        with contextlib.suppress(PermissionError):
+            self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 22)
         self.socket.bind((0, 0))
         self.socket.settimeout(30)
         self.socket.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
