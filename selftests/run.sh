@@ -88,7 +88,7 @@ listed()
 			if ((shards == 1)); then
 				echo "$name $words"
 			else
-				echo "$name.$i-$shards $words"
+				echo "$name.$i-$shards $words shard=$i-$shards"
 			fi
 		done
 	done <"$list"
@@ -134,11 +134,11 @@ run_one()
 	local file=$1 log=$2 limit=300 how=isolated word status=0 began=$SECONDS
 	local -x KSFT_SHARD=''
 
-	[[ ! $log =~ \.([0-9]+-[0-9]+)\.log$ ]] || KSFT_SHARD=${BASH_REMATCH[1]}
 	shift 2
 	for word; do
 		case $word in
 		time=*) limit=${word#time=} ;;
+		shard=*) KSFT_SHARD=${word#shard=} ;;
 		bare) how='' ;;
 		esac
 	done
