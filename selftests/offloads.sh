@@ -73,14 +73,15 @@ linear()
 # no datagram of the usual length fits the link
 fragmented()
 {
-	ip -n "$1" link set eth0 mtu 1000
+	ip -n "$1" link set eth0 mtu 1000 || return
 	defer ip -n "$1" link set eth0 mtu 1500
 }
 
 # the tunnel has a queue
 qdisc()
 {
-	ip netns exec "$1" tc qdisc replace dev teredo0 root pfifo limit 1000
+	ip netns exec "$1" tc qdisc replace dev teredo0 root \
+		pfifo limit 1000 || return
 	defer ip netns exec "$1" tc qdisc delete dev teredo0 root
 }
 
@@ -103,9 +104,9 @@ mirrored()
 {
 	local dev way
 
-	ip -n "$1" link add copies type dummy
+	ip -n "$1" link add copies type dummy || return
 	defer ip -n "$1" link delete copies
-	ip -n "$1" link set copies up
+	ip -n "$1" link set copies up || return
 	for dev in teredo0 eth0; do
 		ip netns exec "$1" tc qdisc add dev "$dev" clsact || return
 		defer ip netns exec "$1" tc qdisc delete dev "$dev" clsact
@@ -120,7 +121,7 @@ mirrored()
 # netfilter on all hooks, with connection tracking on both sides
 filtered()
 {
-	topo_hooks "$1"
+	topo_hooks "$1" || return
 	defer ip netns exec "$1" nft delete table inet t
 }
 
@@ -190,12 +191,8 @@ topo_server "$SRV" || ktap_skip_all "no device"
 topo_host4 "$CA" "$NAT_A4"
 topo_relay "$RLY"
 topo_host6 "$H" "$NATIVE6"
-teredo_add "$CA" mode client server "$SERVER4"
-teredo_helper "$CA" "$DIR/helper"
 ktap_print_header
-teredo_must_qualify "$CA" "$DIR/helper"
-A=$(teredo_address "$CA")
-pings "$CA" "$NATIVE6"
+topo_client "$CA" "$DIR/helper"
 for circumstance in $CIRCUMSTANCES; do
 	RET=0
 	in_defer_scope passes "$circumstance"

@@ -287,6 +287,18 @@ pings()
 	ip netns exec "$ns" ping -n -c 1 -W $((5 * SLOW_FACTOR)) "$@" >/dev/null
 }
 
+# topo_client NAMESPACE LOG: a client with its helper there, qualified, that has
+# reached the native host; its address as A
+# shellcheck disable=SC2034	# for who calls it
+topo_client()
+{
+	teredo_add "$1" mode client server "$SERVER4"
+	teredo_helper "$1" "$2"
+	teredo_must_qualify "$1" "$2"
+	A=$(teredo_address "$1")
+	pings "$1" "$NATIVE6"
+}
+
 # topo_hooks NAMESPACE: netfilter and connection tracking, as a router has them
 topo_hooks()
 {
