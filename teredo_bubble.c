@@ -236,8 +236,8 @@ void teredo_bubble_count(struct teredo_peer *peer, u32 now)
 {
 	lockdep_assert_held(&peer->lock);
 	WRITE_ONCE(peer->last_tx, now);		/* CL-B-04, CL-P-05 */
-	WRITE_ONCE(peer->tx_packets, peer->tx_packets + 1);
-	peer->ever_tx = true;
+	WRITE_ONCE(peer->tx_packets, READ_ONCE(peer->tx_packets) + 1);
+	WRITE_ONCE(peer->ever_tx, true);
 }
 
 /*

@@ -330,7 +330,7 @@ teredo_peer_route(struct teredo_peer *peer, const struct teredo_config *cfg,
 
 	if (unlikely(!dst || !dst_check(dst, 0)))
 		return teredo_peer_reroute(peer, cfg, sk, path);
-	smp_rmb();	/* what belongs to it, see teredo_peer_reroute() */
+	smp_rmb();	/* what belongs to it, see teredo_peer_keep_route() */
 	return container_of(dst, struct rtable, dst);
 }
 
@@ -346,7 +346,8 @@ static unsigned int teredo_route_refusal(const struct teredo_config *cfg,
 {
 	unsigned int type = rt->rt_type;
 
-	if (cfg->link || fib4_has_custom_rules(net) || dst_xfrm(&rt->dst))
+	if (type == RTN_UNICAST &&
+	    (cfg->link || fib4_has_custom_rules(net) || dst_xfrm(&rt->dst)))
 		type = inet_addr_type(net, addr);
 	if (type == RTN_LOCAL)
 		return self ? 0 : TEREDO_A_STATS_TX_SELF;
@@ -509,6 +510,12 @@ teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 	u8 dsfield, tos;
 	int err;
 
+	/* tunnels in one another: each level takes much of the stack */
+	if (unlikely(dev_recursion_level() > IP_TUNNEL_RECURSION_LIMIT)) {
+		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_LOOP);
+		return -ELOOP;
+	}
+
 	dsfield = ipv6_get_dsfield(ipv6_hdr(skb));	/* TUN-09 */
 	tos = cfg->tos == TEREDO_TOS_INHERIT ? dsfield & ~INET_ECN_MASK :
 					       cfg->tos;
@@ -546,7 +553,9 @@ teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 	iph->daddr = to.addr;
 	teredo_set_id(net, iph, peer, skb_shinfo(skb)->gso_segs ?: 1);
 
+	dev_xmit_recursion_inc();
 	err = ip_local_out(net, sk, skb);
+	dev_xmit_recursion_dec();
 	err = net_xmit_eval(err);
 	if (likely(!err))
 		dev_sw_netstats_tx_add(t->dev, 1, len);
@@ -587,9 +596,9 @@ teredo_peer_output(struct teredo_dev *t, const struct teredo_config *cfg,
 	}
 	if (READ_ONCE(peer->last_tx) != now)	/* CL-P-05 */
 		WRITE_ONCE(peer->last_tx, now);
-	WRITE_ONCE(peer->tx_packets, peer->tx_packets + 1);
-	if (unlikely(!peer->ever_tx))
-		peer->ever_tx = true;
+	WRITE_ONCE(peer->tx_packets, READ_ONCE(peer->tx_packets) + 1);
+	if (unlikely(!READ_ONCE(peer->ever_tx)))
+		WRITE_ONCE(peer->ever_tx, true);
 	teredo_output(t, cfg, sk, skb, peer, rt, READ_ONCE(peer->room),
 		      READ_ONCE(peer->saddr), to, df, cfg->ttl);
 }

@@ -13,6 +13,7 @@
 #include "drop.h"
 #include "genl.h"
 #include "link.h"
+#include "tunnel.h"
 #include "udp.h"
 
 #endif /* _TEREDO_COMPAT_H */

@@ -5,6 +5,7 @@
 #ifndef _TEREDO_COMPAT_LINK_H
 #define _TEREDO_COMPAT_LINK_H
 
+#include <linux/capability.h>
 #include <linux/ethtool.h>
 #include <linux/netdevice.h>
 #include <linux/slab.h>
@@ -21,6 +22,15 @@ static inline void ethtool_puts(u8 **data, const char *str)
 
 #ifndef kzalloc_obj				/* 7.0 */
 #define kzalloc_obj(obj, gfp)	kzalloc(sizeof(obj), gfp)
+#endif
+
+#ifndef HAVE_LINK_NET_CAPABLE			/* 7.2, and stable series */
+static inline bool rtnl_dev_link_net_capable(const struct net_device *dev,
+					     const struct net *link_net)
+{
+	return net_eq(link_net, dev_net(dev)) ||
+	       ns_capable(link_net->user_ns, CAP_NET_ADMIN);
+}
 #endif
 
 #ifndef HAVE_SYSCTL_SZ				/* 6.6 */
