@@ -323,7 +323,7 @@ teredo_parse_headers(struct teredo_parsed *p, const __u8 *data,
 	return TEREDO_PARSE_OK;
 }
 
-#define TEREDO_TRAILERS_MAX	32	/* more are taken for malformed */
+#define TEREDO_TRAILERS_MAX	32	/* with more a packet is dropped */
 /* what so many of the longest take */
 #define TEREDO_TRAILERS_SPAN	(TEREDO_TRAILERS_MAX * (2 + 255))
 #define TEREDO_ALTERNATES_MAX	4	/* C-29 */
@@ -384,7 +384,8 @@ static inline unsigned int teredo_alternates(const __u8 *value,
  *
  * In the order of the packet, up to the first malformed one (T-02, T-07); of
  * two of a kind the first counts (X-TR-05). Unknown types are skipped (T-01),
- * and so are those that no extension of ours uses (X-TR-03, T-06).
+ * and so are those that no extension of ours uses (X-TR-03, T-06). More than
+ * TEREDO_TRAILERS_MAX of them are nobody's.
  *
  * Return: false if a trailer demands that the packet be dropped (T-01, SEC-07).
  */
@@ -435,7 +436,7 @@ static inline bool teredo_parse_trailers(struct teredo_trailers *tr,
 		data += value;
 		len -= 2 + value;
 	}
-	return true;
+	return len < 2;
 }
 
 /* Authentication with the longest fields, origin, IPv6 header (C-25) */

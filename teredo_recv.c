@@ -169,19 +169,47 @@ static unsigned int teredo_rcv_trim(struct sk_buff *skb, unsigned int hlen,
 	return 0;
 }
 
-/* ICMPv6 type of the packet, or -1 if it is something else */
+/* What is behind extension headers is looked at where it counts */
+#define TEREDO_TYPE_BEHIND	(-2)
+
+/* ICMPv6 type of the packet, or negative if it is something else */
 static int teredo_rcv_icmp6_type(struct sk_buff *skb, unsigned int hlen)
 {
-	if (teredo_rcv_ip6(skb, hlen)->nexthdr != IPPROTO_ICMPV6)
-		return -1;
+	u8 nexthdr = teredo_rcv_ip6(skb, hlen)->nexthdr;
+
+	if (nexthdr != IPPROTO_ICMPV6)
+		return unlikely(ipv6_ext_hdr(nexthdr)) ? TEREDO_TYPE_BEHIND :
+							 -1;
 	if (!pskb_may_pull(skb, hlen + sizeof(struct ipv6hdr) +
 				sizeof(struct icmp6hdr)))
 		return -1;
 	return skb->data[hlen + sizeof(struct ipv6hdr)];
 }
 
-static bool teredo_icmp6_is_nd(int type)
+/* The same of a packet with extension headers */
+static noinline int teredo_rcv_icmp6_behind(const struct sk_buff *skb,
+					    unsigned int hlen)
 {
+	u8 nexthdr = ((struct ipv6hdr *)(skb->data + hlen))->nexthdr;
+	__be16 frag;
+	u8 buf, *type;
+	int off;
+
+	off = ipv6_skip_exthdr(skb, hlen + sizeof(struct ipv6hdr), &nexthdr,
+			       &frag);
+	if (off < 0 || nexthdr != IPPROTO_ICMPV6 ||
+	    frag & htons(IP6_OFFSET))
+		return -1;
+	type = skb_header_pointer(skb, off, sizeof(buf), &buf);
+	return type ? *type : -1;
+}
+
+/* Neighbour discovery, which the stack must not see (COM-05, SEC-12)? */
+static bool teredo_rcv_is_nd(const struct sk_buff *skb, unsigned int hlen,
+			     int type)
+{
+	if (unlikely(type == TEREDO_TYPE_BEHIND))
+		type = teredo_rcv_icmp6_behind(skb, hlen);
 	return type >= NDISC_ROUTER_SOLICITATION && type <= NDISC_REDIRECT;
 }
 
@@ -216,9 +244,9 @@ static void teredo_rcv_account(struct teredo_dev *t, struct teredo_peer *peer,
 		if (now - last >= HZ && t->replies)
 			teredo_reply_heard(t, from);	/* CL-B-05 */
 	}
-	WRITE_ONCE(peer->rx_packets, peer->rx_packets + 1);
-	if (unlikely(!peer->ever_rx))
-		peer->ever_rx = true;
+	WRITE_ONCE(peer->rx_packets, READ_ONCE(peer->rx_packets) + 1);
+	if (unlikely(!READ_ONCE(peer->ever_rx)))
+		WRITE_ONCE(peer->ever_rx, true);
 }
 
 static bool teredo_path_is(union teredo_path path, struct teredo_ep from)
@@ -377,6 +405,7 @@ static void teredo_rcv_relay(struct teredo_dev *t,
 	union teredo_path path;
 	struct teredo_ep from;
 	unsigned int stat;
+	int type;
 
 	stat = TEREDO_A_STATS_RX_HEADER;		/* RL-RX-01, E-08 */
 	if (unlikely(p->ip6))
@@ -416,8 +445,8 @@ static void teredo_rcv_relay(struct teredo_dev *t,
 		if (unlikely(teredo_loops6324(t, sock_net(sk), &ip6->daddr)))
 			goto drop;
 		stat = TEREDO_A_STATS_RX_ND;
-		if (unlikely(teredo_icmp6_is_nd(teredo_rcv_icmp6_type(skb,
-								      hlen))))
+		type = teredo_rcv_icmp6_type(skb, hlen);
+		if (unlikely(teredo_rcv_is_nd(skb, hlen, type)))
 			goto drop;
 		ip6 = teredo_rcv_ip6(skb, hlen);
 	}
@@ -500,7 +529,7 @@ static void teredo_rcv_relayed(struct teredo_dev *t,
 	if (type < 0)
 		goto drop;
 	stat = TEREDO_A_STATS_RX_ND;
-	if (teredo_icmp6_is_nd(type))
+	if (teredo_rcv_is_nd(skb, hlen, type))
 		goto drop;
 	teredo_deliver(t, skb, hlen);
 	return;
@@ -521,15 +550,21 @@ static void teredo_rcv_unproven(struct teredo_dev *t,
 				unsigned int hlen, struct teredo_ep from)
 {
 	int type = teredo_rcv_icmp6_type(skb, hlen);
+	int any = type;
 
+	if (unlikely(type == TEREDO_TYPE_BEHIND))
+		any = teredo_rcv_icmp6_behind(skb, hlen);
 	if (type == ICMPV6_ECHO_REPLY && peer &&
 	    teredo_test_reply(peer, skb, hlen, from)) {
 		consume_skb(skb);
 		return;
 	}
-	if (type >= 0 && !(type & ICMPV6_INFOMSG_MASK) &&
-	    teredo_test_error(q, peer, skb, hlen)) {
-		teredo_deliver(t, skb, hlen);
+	if (any >= 0 && !(any & ICMPV6_INFOMSG_MASK)) {
+		/* whoever sends errors must not make us send (SEC-46) */
+		if (type == any && teredo_test_error(q, peer, skb, hlen))
+			teredo_deliver(t, skb, hlen);
+		else
+			teredo_drop(t, skb, TEREDO_A_STATS_RX_UNTRUSTED);
 		return;
 	}
 	if (teredo_decap(t, skb, hlen))
@@ -545,6 +580,7 @@ static void teredo_rcv_unproven(struct teredo_dev *t,
  */
 static unsigned int teredo_rcv_elsewhere(const struct teredo_config *cfg,
 					 const struct teredo_qual *q,
+					 struct net *net,
 					 struct teredo_peer *peer,
 					 const struct ipv6hdr *ip6,
 					 const struct teredo_trailers *tr,
@@ -557,6 +593,9 @@ static unsigned int teredo_rcv_elsewhere(const struct teredo_config *cfg,
 	/* into our network only from behind the same NAT (SEC-17, X-HP-07) */
 	if (!teredo_ipv4_global(from.addr, cfg->private_ok) &&
 	    !teredo_same_nat(q, &ip6->saddr))
+		return TEREDO_A_STATS_RX_NOT_GLOBAL;
+	/* it will be sent to, so not one that only a forger has (G-10) */
+	if (inet_addr_type(net, from.addr) != RTN_UNICAST)
 		return TEREDO_A_STATS_RX_NOT_GLOBAL;
 	if (!from.port || !peer || !teredo_nonce_proves(peer, tr->nonce))
 		return TEREDO_A_STATS_RX_BAD_NONCE;
@@ -655,7 +694,7 @@ static void teredo_rcv_client(struct teredo_dev *t,
 			goto drop;
 	}
 	stat = TEREDO_A_STATS_RX_ND;		/* COM-05, SEC-12 */
-	if (unlikely(teredo_icmp6_is_nd(type)))
+	if (unlikely(teredo_rcv_is_nd(skb, hlen, type)))
 		goto drop;
 
 	peer = teredo_peer_find(t, &ip6->saddr);
@@ -681,7 +720,8 @@ static void teredo_rcv_client(struct teredo_dev *t,
 		return;
 	}
 	if (!teredo_ep_equal(teredo_mapped(&ip6->saddr), from)) {
-		stat = teredo_rcv_elsewhere(cfg, q, peer, ip6, &tr, from);
+		stat = teredo_rcv_elsewhere(cfg, q, sock_net(sk), peer, ip6,
+					    &tr, from);
 		if (stat)
 			goto drop;
 	} else if (!peer) {				/* CL-RX-10 */

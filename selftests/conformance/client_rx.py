@@ -5,8 +5,8 @@ import json
 import subprocess
 
 import wire
-from wire import (CLIENT, CLIENT_ADDRESS, OTHER_SERVER, PORT, bubble, echo,
-                  icmp6, origin, ra, teredo, udp6)
+from wire import (CLIENT, CLIENT_ADDRESS, OTHER_SERVER, PORT, behind, bubble,
+                  echo, icmp6, origin, ra, teredo, udp6)
 
 from .client import (PAIR, data, from_peer, pair, proved, reply, tested,
                      trusted)
@@ -176,8 +176,11 @@ def _(lab):
 def _(lab):
     trusted(lab)
     for kind in 133, 135, 136, 137:
-        lab.refused(icmp6(CLIENT_ADDRESS, lab.own, kind, body=bytes(20),
-                          hop_limit=255), "rx_nd")
+        packet = icmp6(CLIENT_ADDRESS, lab.own, kind, body=bytes(20),
+                       hop_limit=255)
+        lab.refused(packet, "rx_nd")
+        lab.refused(behind(packet), "rx_nd")
+        lab.refused(behind(packet, 43, 0), "rx_nd")
         lab.refused(origin(*CLIENT) +
                     icmp6(CLIENT_ADDRESS, lab.own, kind, body=bytes(20),
                           hop_limit=255), "rx_nd", MY_SERVER)
@@ -365,13 +368,15 @@ def _(lab):
     lab.equal(lab.control.peers(), {}, "nothing is learned")
 
 
-@client("CL-RX-17", "errors for what we did not send wait for the test")
+@client("CL-RX-17 SEC-46", "errors for what we did not send: dropped, no test")
 def _(lab):
-    error = icmp6(FAR, lab.own, 1, 0, bytes(4) + udp6(HOST6, FAR, b"data"))
-    lab.settle()
-    lab.send(error, FAR_RELAY)
-    tested(lab)
-    lab.equal(lab.delivered(), [], "delivered")
+    quoted = bytes(4) + udp6(HOST6, FAR, b"data")
+    lab.refused(icmp6(FAR, lab.own, 1, 0, quoted), "rx_untrusted", FAR_RELAY)
+    # nor any that is behind extension headers
+    for packet in (icmp6(FAR, lab.own, 1, 0, quoted),
+                   icmp6(FAR, lab.own, 1, 0, bytes(4) + data(lab, to=FAR))):
+        lab.refused(behind(packet), "rx_untrusted", FAR_RELAY)
+    lab.equal(lab.control.peers(), {}, "nothing is learned")
 
 
 @client("CL-RX-18", "another relay: tested, the old path in use meanwhile")

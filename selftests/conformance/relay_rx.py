@@ -4,7 +4,8 @@
 import subprocess
 
 import wire
-from wire import CLIENT, CLIENT_ADDRESS, PRIMARY, bubble, icmp6, routed, teredo
+from wire import (CLIENT, CLIENT_ADDRESS, PRIMARY, behind, bubble, icmp6,
+                  routed, teredo)
 
 from .lab import HOST6, ME, NATIVE, NATIVE_2, RELAY
 from .relay import (ONE, OTHER_ADDRESS, OTHER_CLIENT, contact, data, first,
@@ -198,8 +199,10 @@ def _(lab):
 def _(lab):
     contact(lab)
     for number in range(133, 138):
-        lab.refused(icmp6(CLIENT_ADDRESS, HOST6, number, body=bytes(20),
-                          hop_limit=255), "rx_nd")
+        packet = icmp6(CLIENT_ADDRESS, HOST6, number, body=bytes(20),
+                       hop_limit=255)
+        lab.refused(packet, "rx_nd")
+        lab.refused(behind(packet), "rx_nd")
 
 
 # How it is operated

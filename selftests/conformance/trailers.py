@@ -86,6 +86,14 @@ def _(lab):
                     trailer(kind), "rx_trailer", MY_SERVER)
 
 
+@client("T-01 SEC-07", "more than 32 trailers: dropped")
+def _(lab):
+    trusted(lab)
+    lab.taken(from_peer(lab) + trailer(0x80) * 32)
+    for rest in trailer(0x80), trailer(0x40), nonce_trailer(b"wxyz"):
+        lab.refused(from_peer(lab) + trailer(0x80) * 32 + rest, "rx_trailer")
+
+
 @client("T-02 X-TR-01 X-TR-02",
         "the walk ends at a malformed trailer; what came before it counts")
 def _(lab):
