@@ -199,6 +199,25 @@ static struct teredo_search *teredo_search_get(struct teredo_peer *peer,
 	return s;
 }
 
+/* What waits for peers, in either direction, is bounded for all of a device
+ * (C-34, SEC-53).
+ */
+static bool teredo_queue_charge(struct teredo_dev *t, const struct sk_buff *skb)
+{
+	if (skb->len > TEREDO_QUEUE_BYTES)
+		return false;
+	if (atomic_add_return(skb->truesize, &t->queued) <= TEREDO_QUEUE_DEVICE)
+		return true;
+	atomic_sub(skb->truesize, &t->queued);
+	return false;
+}
+
+static void teredo_queue_uncharge(struct teredo_dev *t,
+				  const struct sk_buff *skb)
+{
+	atomic_sub(skb->truesize, &t->queued);
+}
+
 /**
  * teredo_search_free - end a search
  * @t: the device
@@ -213,14 +232,16 @@ void teredo_search_free(struct teredo_dev *t, struct teredo_search *s,
 	struct sk_buff *skb;
 
 	while ((skb = __skb_dequeue(&s->queue))) {
-		atomic_sub(skb->truesize, &t->queued);
+		teredo_queue_uncharge(t, skb);
 		if (code >= 0)
 			teredo_icmp6_unreach(t, skb, code);
 		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_UNREACHABLE);
 	}
-	if (s->held)
+	if (s->held) {
+		teredo_queue_uncharge(t, s->held);
 		teredo_drop_inner(t, s->held, TEREDO_A_STATS_RX_UNTRUSTED,
 				  s->held_from);
+	}
 	kfree_sensitive(s);
 }
 
@@ -243,18 +264,13 @@ static bool teredo_search_enqueue(struct teredo_dev *t,
 {
 	struct sk_buff *skb;
 
-	if (!cfg->queue || new->len > TEREDO_QUEUE_BYTES)
+	if (!cfg->queue || !teredo_queue_charge(t, new))
 		return false;
-	if (atomic_add_return(new->truesize, &t->queued) >
-	    TEREDO_QUEUE_DEVICE) {
-		atomic_sub(new->truesize, &t->queued);
-		return false;
-	}
 	while (skb_queue_len(&s->queue) >= cfg->queue ||
 	       s->bytes + new->len > TEREDO_QUEUE_BYTES) {
 		skb = __skb_dequeue(&s->queue);
 		s->bytes -= skb->len;
-		atomic_sub(skb->truesize, &t->queued);
+		teredo_queue_uncharge(t, skb);
 		teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_QUEUE_FULL);
 	}
 	__skb_queue_tail(&s->queue, new);
@@ -422,6 +438,8 @@ static void teredo_search_release(struct teredo_peer *peer,
 		}
 		held = s->held;
 		s->held = NULL;
+		if (held)
+			teredo_queue_uncharge(t, held);
 		if (held && !teredo_ep_equal(s->held_from, from)) {
 			teredo_drop_inner(t, held,
 					  TEREDO_A_STATS_RX_UNTRUSTED,
@@ -444,7 +462,7 @@ static void teredo_search_release(struct teredo_peer *peer,
 		if (held)
 			teredo_netif_receive(t, held);
 		while ((skb = __skb_dequeue(&queue))) {
-			atomic_sub(skb->truesize, &t->queued);
+			teredo_queue_uncharge(t, skb);
 			teredo_peer_send(peer, skb);
 		}
 	} while (!last);
@@ -574,8 +592,8 @@ bool teredo_test_reply(struct teredo_peer *peer, struct sk_buff *skb,
 		peer->search->nonce == get_unaligned(&test->nonce); /* N-16 */
 	if (match) {
 		WRITE_ONCE(peer->last_rx, (u32)teredo_now());
-		WRITE_ONCE(peer->rx_packets, peer->rx_packets + 1);
-		peer->ever_rx = true;
+		WRITE_ONCE(peer->rx_packets, READ_ONCE(peer->rx_packets) + 1);
+		WRITE_ONCE(peer->ever_rx, true);
 	}
 	spin_unlock(&peer->lock);
 	if (match)
@@ -658,11 +676,13 @@ void teredo_test_held(struct teredo_dev *t, const struct teredo_config *cfg,
 	    !teredo_bucket_take(t, &t->rx_test_bucket,
 				DIV_ROUND_UP(cfg->bubble_rate, 10)))
 		goto drop;
+	if (!teredo_queue_charge(t, skb))
+		goto drop;
 	if (!peer)
 		peer = teredo_peer_make(t, cfg, &ipv6_hdr(skb)->saddr, true);
 	stat = TEREDO_A_STATS_PEER_LIMIT;
 	if (!peer)
-		goto drop;
+		goto uncharge;
 
 	stat = TEREDO_A_STATS_RX_UNTRUSTED;
 	spin_lock(&peer->lock);
@@ -680,6 +700,8 @@ void teredo_test_held(struct teredo_dev *t, const struct teredo_config *cfg,
 
 unlock:
 	spin_unlock(&peer->lock);
+uncharge:
+	teredo_queue_uncharge(t, skb);
 drop:
 	teredo_drop_inner(t, skb, stat, from);
 }

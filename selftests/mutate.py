@@ -55,6 +55,8 @@ MUTATIONS = [
     Mutation("SEC-07 T-01 T-03", "client", "no trailer asks for a drop",
              "teredo_proto.h", "teredo_parse_trailers",
              "(type & 0xc0) == 0x40"),
+    Mutation("SEC-07 T-01", "client", "more trailers than are looked at",
+             "teredo_proto.h", "teredo_parse_trailers", "len < 2", "true"),
 
     # IPv6 addresses
     Mutation("SEC-08 COM-06", "client", "impossible addresses",
@@ -71,7 +73,11 @@ MUTATIONS = [
              "ipv6_addr_type(&ip6->saddr) & IPV6_ADDR_LINKLOCAL"),
     Mutation("SEC-12 COM-05", "client", "Neighbor Discovery in the tunnel",
              "teredo_recv.c", "teredo_rcv_client",
-             "teredo_icmp6_is_nd(type)"),
+             "teredo_rcv_is_nd(skb, hlen, type)"),
+    Mutation("SEC-12 COM-05", "client relay host-relay",
+             "Neighbor Discovery behind extension headers",
+             "teredo_recv.c", "teredo_rcv_is_nd",
+             "type == TEREDO_TYPE_BEHIND"),
 
     # who is where
     Mutation("SEC-15 CL-RX-18", "client", "a trusted peer from anywhere",
@@ -195,6 +201,9 @@ MUTATIONS = [
              "teredo_search.c", "teredo_test_held",
              "teredo_bucket_take(t, &t->rx_test_bucket, "
              "DIV_ROUND_UP(cfg->bubble_rate, 10))", "true"),
+    Mutation("SEC-53 C-34", "client", "what waits for a test, however long",
+             "teredo_search.c", "teredo_queue_charge",
+             "skb->len > TEREDO_QUEUE_BYTES"),
     Mutation("SEC-47 CL-B-05", "client", "replies without a pause",
              "teredo_bubble.c", "teredo_reply_token",
              "now - r->last >= TEREDO_SPACING", "true"),

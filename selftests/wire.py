@@ -148,6 +148,15 @@ def bubble(src, dst, hop_limit=64):
     return ipv6(src, dst, NO_NEXT, hop_limit=hop_limit)
 
 
+def behind(packet, kind=60, first=1):
+    """The same packet behind an extension header of 8 octets: destination
+    options (one, PadN) or routing (no segments left)."""
+    header = struct.pack("!BBBBI", packet[6], 0, first, 4 if first else 0, 0)
+    length = struct.unpack("!H", packet[4:6])[0] + len(header)
+    return packet[:4] + struct.pack("!HB", length, kind) + packet[7:40] + \
+        header + packet[40:]
+
+
 def udp6(src, dst, data, ports=(6000, 5000), hop_limit=64):
     """IPv6 packet with a UDP datagram."""
     header = struct.pack("!HHHH", *ports, 8 + len(data), 0)
@@ -440,6 +449,7 @@ class Link:
     def __init__(self, ns, ifname, protocol=ETH_P_IP, record=None):
         self.record = record
         self.time = 0.0
+        self.ident = 0
         with netns(ns):
             self.raw = socket.socket(socket.AF_INET, socket.SOCK_RAW,
                                      socket.IPPROTO_RAW)
@@ -459,6 +469,18 @@ class Link:
         """Send a datagram from src to dst, both (address, port)."""
         packet = udp4(src, dst, payload, **fields)
         self.raw.sendto(packet, (dst[0], 0))
+
+    def send_parts(self, payload, src, dst, size=1400):
+        """The same in IPv4 fragments with so many octets of the datagram."""
+        packet = udp4(src, dst, payload)
+        body, self.ident = packet[20:], self.ident + 1
+        for at in range(0, len(body), size):
+            part = body[at:at + size]
+            more = at + size < len(body)
+            self.raw.sendto(struct.pack(
+                "!BBHHHBBH", 0x45, 0, 20 + len(part), self.ident,
+                at // 8 | more << 13, 64, 17, 0) + packet[12:20] + part,
+                (dst[0], 0))
 
     def packet(self, timeout=2.0):
         """The next packet that comes in, or None; time is its arrival's."""
