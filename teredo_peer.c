@@ -220,7 +220,7 @@ static u32 teredo_peer_rest(struct teredo_peer *peer, u32 now)
 	u32 idle = min(teredo_since(now, READ_ONCE(peer->last_rx)),
 		       teredo_since(now, READ_ONCE(peer->last_tx)));
 	u32 wait = idle < TEREDO_IDLE ? TEREDO_IDLE - idle : 0;
-	u32 seen = now - peer->local_seen;
+	u32 seen = teredo_since(now, peer->local_seen);
 
 	lockdep_assert_held(&peer->lock);
 	if (!peer->local.port)
@@ -271,13 +271,17 @@ static void teredo_wheel_work(struct work_struct *work)
 	unsigned int slot, n = 0;
 	struct teredo_peer *peer;
 	u32 now = teredo_tick();
+	struct hlist_head due;
 
 	spin_lock_bh(&t->lock);
 	while ((s32)(now - t->wheel_tick) >= 0) {
 		slot = t->wheel_tick % TEREDO_WHEEL_SIZE;
-		while (!hlist_empty(&t->wheel[slot])) {
-			peer = hlist_entry(t->wheel[slot].first,
-					   struct teredo_peer, wheel);
+		__clear_bit(slot, t->wheel_busy);
+		/* one that is put back here is due next time round */
+		hlist_move_list(&t->wheel[slot], &due);
+		while (!hlist_empty(&due)) {
+			peer = hlist_entry(due.first, struct teredo_peer,
+					   wheel);
 			hlist_del_init(&peer->wheel);
 			/* keeps the peer, whoever removes it now */
 			rcu_read_lock();
@@ -291,7 +295,6 @@ static void teredo_wheel_work(struct work_struct *work)
 			}
 			spin_lock(&t->lock);
 		}
-		__clear_bit(slot, t->wheel_busy);
 		t->wheel_tick++;
 	}
 
@@ -372,9 +375,11 @@ static bool teredo_peer_evict(struct teredo_dev *t)
 static bool teredo_peer_room(struct teredo_dev *t, u32 max_peers)
 {
 	struct teredo_net *tn = t->quota;
+	int n = 0;
 
+	/* the limit may just have become much lower: teredo_peers_shrink() */
 	while (READ_ONCE(t->n_peers) >= max_peers)
-		if (!teredo_peer_evict(t))
+		if (++n > TEREDO_EVICT_SCAN || !teredo_peer_evict(t))
 			return false;
 	if (atomic_inc_return(&tn->n_peers) <= READ_ONCE(tn->max_peers))
 		return true;
