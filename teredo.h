@@ -8,7 +8,8 @@
  *   teredo_dev.lock   membership of the wheel and the eviction lists
  * teredo_dev.qual_lock (what qualification learned) and teredo_dev.limit_lock
  * (token buckets, source of bubbles) are leaves. All but RTNL are taken with BH
- * disabled. No packet leaves while one of them is held.
+ * disabled. No packet leaves while one of them is held; a message to the
+ * helper is queued under qual_lock.
  *
  * The packet paths take none of them: they run in an RCU read-side section
  * and read the configuration, the qualification, the sockets and the peers by
@@ -529,7 +530,6 @@ int teredo_config_parse(struct teredo_config *cfg, struct nlattr *tb[],
 			struct nlattr *data[], const struct teredo_config *old,
 			bool running, struct net *net,
 			struct netlink_ext_ack *extack);
-bool teredo_config_underlay(struct nlattr *data[]);
 size_t teredo_config_size(void);
 int teredo_config_fill(struct sk_buff *skb, const struct teredo_dev *t);
 

@@ -472,22 +472,6 @@ int teredo_config_parse(struct teredo_config *cfg, struct nlattr *tb[],
 }
 
 /**
- * teredo_config_underlay - does the user choose how packets leave, or where to?
- * @data: attributes of the kind, or NULL
- *
- * Return: true if the user needs CAP_NET_ADMIN over the underlay, too.
- */
-bool teredo_config_underlay(struct nlattr *data[])
-{
-	return data && (data[IFLA_TEREDO_LOCAL] || data[IFLA_TEREDO_PORT] ||
-			data[IFLA_TEREDO_LINK] || data[IFLA_TEREDO_FWMARK] ||
-			data[IFLA_TEREDO_TOS] || data[IFLA_TEREDO_TTL] ||
-			data[IFLA_TEREDO_MODE] || data[IFLA_TEREDO_SECONDARY] ||
-			data[IFLA_TEREDO_PRIVATE] ||
-			data[IFLA_TEREDO_DISCOVERY]);
-}
-
-/**
  * teredo_config_size - room for the configuration of any device
  *
  * Return: octets that teredo_config_fill() needs at most.

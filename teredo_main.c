@@ -120,7 +120,7 @@ static int teredo_socks_open(struct teredo_dev *t,
 			return PTR_ERR(sk2);
 		}
 	}
-	t->port = inet_sk(sk)->inet_sport;
+	WRITE_ONCE(t->port, inet_sk(sk)->inet_sport);
 	rcu_assign_pointer(t->sk2, sk2);
 	rcu_assign_pointer(t->sk, sk);
 	return 0;
@@ -178,6 +178,9 @@ static int teredo_bind_check(struct teredo_dev *t,
 	return 0;
 }
 
+static const char teredo_no_underlay[] =
+	"the underlay's network namespace is gone";
+
 /* What depends on the network, and can be put into words */
 static int teredo_up_check(struct teredo_dev *t,
 			   const struct teredo_config *cfg, const char **why)
@@ -190,7 +193,7 @@ static int teredo_up_check(struct teredo_dev *t,
 		return -EAFNOSUPPORT;
 	}
 	if (!t->net) {
-		*why = "the underlay's network namespace is gone";
+		*why = teredo_no_underlay;
 		return -ENETDOWN;
 	}
 	if (cfg->mode == TEREDO_MODE_SERVER &&
@@ -461,8 +464,8 @@ static int teredo_changelink(struct net_device *dev, struct nlattr *tb[],
 	bool reroute;
 	int err;
 
-	if (t->net && teredo_config_underlay(data) &&
-	    !rtnl_dev_link_net_capable(dev, t->net)) {
+	/* all of it is about packets that leave there */
+	if (t->net && !rtnl_dev_link_net_capable(dev, t->net)) {
 		NL_SET_ERR_MSG(extack,
 			       "no permission in the underlay's namespace");
 		return -EPERM;
@@ -488,6 +491,9 @@ static int teredo_changelink(struct net_device *dev, struct nlattr *tb[],
 	if (cfg->mode != TEREDO_MODE_SERVER)
 		teredo_keys_flush(t);
 	sk = rtnl_dereference(t->sk);
+	if (sk)
+		teredo_sock_pmtu(sk, cfg);
+	sk = rtnl_dereference(t->sk2);
 	if (sk)
 		teredo_sock_pmtu(sk, cfg);
 	if (reroute) {
@@ -544,7 +550,7 @@ static int teredo_pre_up(struct teredo_dev *t, struct netlink_ext_ack *extack)
 	int err;
 
 	err = teredo_up_check(t, rtnl_dereference(t->cfg), &why);
-	t->error = why;
+	WRITE_ONCE(t->error, why);
 	if (!err)
 		return 0;
 	if (extack && why)
@@ -666,6 +672,8 @@ static void __net_exit teredo_net_pre_exit(struct net *net)
 		teredo_close(t);
 		WRITE_ONCE(t->net, NULL);
 		t->quota = NULL;
+		WRITE_ONCE(t->error, teredo_no_underlay);
+		teredo_dev_notify(t);
 	}
 	rtnl_unlock();
 }
@@ -740,22 +748,23 @@ static int __init teredo_module_init(void)
 	err = register_netdevice_notifier(&teredo_netdev_notifier);
 	if (err)
 		goto err_pernet;
-	err = rtnl_link_register(&teredo_link_ops);
-	if (err)
-		goto err_notifier;
 	err = register_pm_notifier(&teredo_pm_notifier);
 	if (err)
-		goto err_link;
+		goto err_notifier;
 	teredo_count_sleep();
+	/* before and after all devices, whose events it tells */
 	err = teredo_netlink_init();
 	if (err)
 		goto err_pm;
+	err = rtnl_link_register(&teredo_link_ops);
+	if (err)
+		goto err_netlink;
 	return 0;
 
+err_netlink:
+	teredo_netlink_exit();
 err_pm:
 	unregister_pm_notifier(&teredo_pm_notifier);
-err_link:
-	rtnl_link_unregister(&teredo_link_ops);
 err_notifier:
 	unregister_netdevice_notifier(&teredo_netdev_notifier);
 err_pernet:
@@ -769,9 +778,9 @@ err_wq:
 
 static void __exit teredo_module_exit(void)
 {
+	rtnl_link_unregister(&teredo_link_ops);
 	teredo_netlink_exit();
 	unregister_pm_notifier(&teredo_pm_notifier);
-	rtnl_link_unregister(&teredo_link_ops);
 	unregister_netdevice_notifier(&teredo_netdev_notifier);
 	unregister_pernet_subsys(&teredo_net_ops);
 	teredo_peer_cache_exit();

@@ -124,11 +124,6 @@ static struct teredo_qual *teredo_qual_parse(struct teredo_dev *t,
 			 q->mapped);
 
 	err = -EINVAL;
-	if (!teredo_ipv4_global(q->server, cfg->private_ok)) {
-		NL_SET_ERR_MSG_ATTR(extack, attrs[TEREDO_A_DEV_SERVER],
-				    "server is not global unicast");
-		goto err_free;
-	}
 	if (!teredo_ipv4_global(q->mapped.addr, cfg->private_ok)) { /* */
 		NL_SET_ERR_MSG_ATTR(extack, attrs[TEREDO_A_DEV_MAPPED_ADDRESS],
 				    "mapped-address is not global unicast");
@@ -240,6 +235,29 @@ static void teredo_qual_work(struct work_struct *work)
 		teredo_qual_arm(t);
 }
 
+/* Addresses that control packets go to (SEC-31, SEC-32), whatever the state */
+static int teredo_qual_servers(const struct teredo_config *cfg,
+			       struct nlattr *attrs[],
+			       struct netlink_ext_ack *extack)
+{
+	const struct nlattr *server = attrs[TEREDO_A_DEV_SERVER];
+	const struct nlattr *secondary = attrs[TEREDO_A_DEV_SECONDARY];
+
+	if (server &&
+	    !teredo_ipv4_global(nla_get_be32(server), cfg->private_ok)) {
+		NL_SET_ERR_MSG_ATTR(extack, server,
+				    "server is not global unicast");
+		return -EINVAL;
+	}
+	if (secondary && nla_get_be32(secondary) &&
+	    !teredo_ipv4_global(nla_get_be32(secondary), cfg->private_ok)) {
+		NL_SET_ERR_MSG_ATTR(extack, secondary,
+				    "secondary is not global unicast");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 /**
  * teredo_qual_set - dev-set: what the helper learned (CL-M-07)
  * @t: the device
@@ -257,6 +275,7 @@ int teredo_qual_set(struct teredo_dev *t, struct nlattr *attrs[],
 	struct teredo_qual *q = NULL;
 	bool anew;
 	u32 state;
+	int err;
 
 	if (cfg->mode != TEREDO_MODE_CLIENT) {
 		NL_SET_ERR_MSG(extack, "only a client can be qualified");
@@ -270,6 +289,9 @@ int teredo_qual_set(struct teredo_dev *t, struct nlattr *attrs[],
 		NL_SET_ERR_MSG(extack, "device is down");
 		return -ENETDOWN;
 	}
+	err = teredo_qual_servers(cfg, attrs, extack);
+	if (err)
+		return err;
 	state = nla_get_u32(attrs[TEREDO_A_DEV_STATE]);
 	if (state == TEREDO_STATE_QUALIFIED) {
 		q = teredo_qual_parse(t, attrs, extack);

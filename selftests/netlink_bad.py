@@ -589,13 +589,11 @@ def change_underlay(lab):
             return 0
 
         for name in ("TTL", "TOS", "FWMARK", "LOCAL", "PORT", "LINK", "MODE",
-                     "SECONDARY", "PRIVATE", "DISCOVERY", "QUEUE"):
-            lab.tap.equal(in_child(lambda: permitted(name)),
-                          0 if name == "QUEUE" else 1,
-                          f"{option(name)}: " + (
-                              "needs no rights over the underlay"
-                              if name == "QUEUE" else
-                              "not without rights over the underlay"))
+                     "SECONDARY", "PRIVATE", "DISCOVERY", "QUEUE", "SERVER",
+                     "MAX_PEERS", "BUBBLE_RATE"):
+            lab.tap.equal(in_child(lambda: permitted(name)), 1,
+                          f"{option(name)}: not without rights over the "
+                          "underlay")
         owner.stdin.close()
 
 
