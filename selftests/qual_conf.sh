@@ -54,6 +54,8 @@ lines()
 	refused ":1: server is empty" teredo0
 	conf "server = $(echo host{1..17})\n"
 	refused ":1: more than 16 servers" teredo0
+	conf "[teredo0]\n  server = 5.6.7.8\n  sever = 1\n"
+	refused ":3: unknown key \"sever\"" teredo0
 	conf "secondary = a b\n"
 	refused ":1: secondary is one name or address" teredo0
 	conf "force = on\n[teredo0]\nforce = off\nforce = on\n"

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/qual_net.sh"
 require_command dnsmasq tcpdump
 
-ALL_TESTS="pair in_turn named again unknown elsewhere other_netns"
+ALL_TESTS="pair in_turn named again unknown dead elsewhere other_netns"
 DNS=5.6.7.1
 NAME=teredo.example.net
 
@@ -150,6 +150,29 @@ unknown()
 	log_helper_test "the other names count"
 	helper_end TERM
 	echo "server = $NAME" >"$LOGS/conf"
+}
+
+# A name server that is silent keeps the C library for longer than the limit.
+dead()
+{
+	echo "server = $NAME $PRIMARY" >"$LOGS/conf"
+	kill -STOP "$DNSMASQ"
+	echo "options timeout:20" >>"/etc/netns/$client/resolv.conf"
+	helper_start "$client" -c "$LOGS/conf"
+	slowwait 60 logged "qualified as"
+	qualified "$client"
+	check_err $? "not qualified: $(status .error)"
+	log_helper_test "an address counts while names have no answer (CL-Q-27)"
+	helper_end TERM
+	echo "server = $NAME" >"$LOGS/conf"
+	helper_start "$client" -c "$LOGS/conf"
+	slowwait 60 logged "offline"
+	[[ $(status .error) == "no server: "*"name servers do not answer" ]]
+	check_err $? "reason: $(status .error)"
+	log_helper_test "no answer from any: offline, with the reason"
+	helper_end TERM
+	sed -i "/^options/d" "/etc/netns/$client/resolv.conf"
+	kill -CONT "$DNSMASQ"
 }
 
 elsewhere()

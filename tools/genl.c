@@ -381,6 +381,16 @@ int genl_open(struct genl *g)
 	return resolve_family(g);
 }
 
+int genl_allow_loss(struct genl *g)
+{
+	int on = 1;
+
+	if (mnl_socket_setsockopt(g->nl, NETLINK_NO_ENOBUFS, &on,
+				  sizeof(on)) >= 0)
+		return 0;
+	return fail(g, -errno, "NETLINK_NO_ENOBUFS: %s", strerror(errno));
+}
+
 void genl_close(struct genl *g)
 {
 	free(g->events);

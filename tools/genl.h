@@ -56,6 +56,11 @@ void genl_close(struct genl *g);
 /* For event loops: readable when genl_recv() has something to do */
 int genl_fd(const struct genl *g);
 
+/* What does not fit into the socket is lost without a word, and genl_recv() does
+ * not fail for it. 0 or a negative errno.
+ */
+int genl_allow_loss(struct genl *g);
+
 /* Starts a request in @g->txbuf. Attributes are added with mnl_attr_put_*(),
  * then genl_do() or genl_dump() sends it. One request at a time.
  */

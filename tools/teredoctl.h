@@ -60,8 +60,13 @@ const char *enum_text(const char *const *names, size_t count,
 /* JSON of an attribute, null where it is absent */
 json_t *json_ipv4(const struct nlattr *attr);
 json_t *json_ipv6(const struct nlattr *attr);
-json_t *json_text(const struct nlattr *attr);
+json_t *json_text(const struct nlattr *attr);	/* as json_name() */
 json_t *json_endpoint(const struct nlattr *addr, const struct nlattr *port);
+
+/* A name that somebody has given: null if it is empty or not UTF-8, which JSON
+ * cannot hold
+ */
+json_t *json_name(const char *name);
 
 /* Builds JSON. A value is taken over; NULL, what jansson makes of a lack of
  * memory, ends the program.

@@ -281,7 +281,7 @@ static int show_json(const char *dev, const struct keys *ks)
 
 	for (i = 0; i < ks->count; i++) {
 		j = json_new();
-		json_add(j, "ifname", json_string(dev));
+		json_add(j, "ifname", json_name(dev));
 		json_add(j, "identifier", json_string(ks->list[i].ident));
 		json_add(j, "algorithm", json_string(ks->list[i].algorithm));
 		json_add(j, "confirm", json_integer(ks->list[i].confirm));

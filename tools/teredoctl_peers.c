@@ -49,7 +49,7 @@ static json_t *peer_json(struct nlattr **tb, const char *ifname)
 {
 	json_t *j = json_new();
 
-	json_add(j, "ifname", json_string(ifname));
+	json_add(j, "ifname", json_name(ifname));
 	json_add(j, "address", json_ipv6(tb[TEREDO_A_PEER_ADDRESS]));
 	json_add(j, "endpoint",
 		 json_endpoint(tb[TEREDO_A_PEER_ENDPOINT_ADDRESS],
@@ -241,7 +241,7 @@ static int flush_one(struct genl *g, const struct target *t, json_t *done)
 		return CTL_OK;
 	}
 	j = json_new();
-	json_add(j, "ifname", json_string(t->ifname));
+	json_add(j, "ifname", json_name(t->ifname));
 	json_add(j, "peers", json_integer(t->peers));
 	json_append(done, j);
 	return CTL_OK;

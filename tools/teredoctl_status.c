@@ -123,7 +123,7 @@ static json_t *dev_json(struct nlattr **tb)
 {
 	json_t *j = json_new();
 
-	json_add(j, "ifname", json_string(ifname(tb)));
+	json_add(j, "ifname", json_name(ifname(tb)));
 	json_add(j, "mode", json_string(mode_text(tb)));
 	json_add(j, "state", json_string(state_text(tb)));
 	json_add(j, "server", json_ipv4(tb[TEREDO_A_DEV_SERVER]));

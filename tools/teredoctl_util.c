@@ -137,14 +137,16 @@ void json_append(json_t *list, json_t *value)
 		have(NULL);
 }
 
-/* What a helper wrote may be anything but UTF-8: then it is left out */
+json_t *json_name(const char *name)
+{
+	json_t *text = *name ? json_string(name) : NULL;
+
+	return text ? text : json_null();
+}
+
 json_t *json_text(const struct nlattr *attr)
 {
-	json_t *text = NULL;
-
-	if (attr && *mnl_attr_get_str(attr))
-		text = json_string(mnl_attr_get_str(attr));
-	return text ? text : json_null();
+	return json_name(attr ? mnl_attr_get_str(attr) : "");
 }
 
 json_t *json_endpoint(const struct nlattr *addr, const struct nlattr *port)

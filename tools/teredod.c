@@ -42,6 +42,12 @@ void teredod_stop(struct teredod *t, int status)
 	uv_stop(&t->loop);
 }
 
+void teredod_poll_on(uv_poll_t *poll, int status, uv_poll_cb cb)
+{
+	if (status < 0)
+		uv_poll_start(poll, UV_READABLE, cb);
+}
+
 static void usage(FILE *f)
 {
 	fprintf(f,
@@ -70,6 +76,9 @@ static int watch_signals(struct teredod *t)
 	static const int signums[] = { SIGTERM, SIGINT };
 	unsigned int i;
 	int err;
+
+	/* who reads the log may be gone first */
+	signal(SIGPIPE, SIG_IGN);
 
 	for (i = 0; i < 2; i++) {
 		err = uv_signal_init(&t->loop, &t->signals[i]);

@@ -132,11 +132,13 @@ struct teredod_ctrl {
  * @req: for requests
  * @ctrl: the socket that is bound to the device, for control packets
  * @poll: waits for @ctrl
+ * @told: the state that the kernel was told last
  */
 struct teredod_kernel {
-	struct genl	req;
-	struct genl	ctrl;
-	uv_poll_t	poll;
+	struct genl		req;
+	struct genl		ctrl;
+	uv_poll_t		poll;
+	enum teredo_state	told;
 };
 
 /**
@@ -280,6 +282,12 @@ struct teredod {
 __attribute__((format(printf, 3, 4)))
 void teredod_log(const struct teredod *t, int level, const char *fmt, ...);
 void teredod_stop(struct teredod *t, int status);
+
+/* First in the callback of a socket for notifications. libuv stops to poll one
+ * that has lost some (@status is an error); what is there can still be read.
+ */
+void teredod_poll_on(uv_poll_t *poll, int status, uv_poll_cb cb);
+
 const struct auth_key *teredod_key(const struct teredod *t); /* or NULL */
 
 /* teredod_kernel.c */
@@ -288,6 +296,7 @@ int teredod_kernel_bind(struct teredod *t);	/* logs */
 int teredod_kernel_watch(struct teredod *t);
 void teredod_kernel_close(struct teredod *t);
 int teredod_kernel_get(struct teredod *t, struct teredod_dev *dev);
+bool teredod_kernel_forgot(struct teredod *t);
 int teredod_kernel_send(struct teredod *t, struct teredo_ep to,
 			const void *payload, size_t len);
 int teredod_kernel_refuse(struct teredod *t, enum teredo_refusal why,

@@ -57,17 +57,15 @@ static int got_ctrl(const struct nlmsghdr *nlh, void *arg)
 	return 0;
 }
 
-/* Lost packets are no matter: the solicitation is repeated */
 static void ctrl_readable(uv_poll_t *poll, int status, int events)
 {
 	struct teredod *t = poll->data;
-	int err;
 
 	(void)events;
-	err = status < 0 ? status : genl_recv(&t->kernel.ctrl, got_ctrl, t);
-	if (err >= 0 || err == -ENOBUFS)
+	if (status >= 0 && genl_recv(&t->kernel.ctrl, got_ctrl, t) >= 0)
 		return;
-	teredod_log(t, LOG_ERR, "control packets: %s", t->kernel.ctrl.error);
+	teredod_log(t, LOG_ERR, "control packets: %s",
+		    status < 0 ? uv_strerror(status) : t->kernel.ctrl.error);
 	teredod_stop(t, 1);
 }
 
@@ -82,9 +80,12 @@ int teredod_kernel_open(struct teredod *t)
 		return err;
 	}
 	err = genl_open(&k->ctrl);
-	if (err < 0)
+	if (err < 0) {
 		teredod_log(t, LOG_ERR, "%s", k->ctrl.error);
-	return err;
+		return err;
+	}
+	/* lost packets are no matter: the solicitation is repeated */
+	return genl_allow_loss(&k->ctrl);
 }
 
 int teredod_kernel_bind(struct teredod *t)
@@ -154,6 +155,18 @@ int teredod_kernel_get(struct teredod *t, struct teredod_dev *dev)
 	return genl_do(g, nlh, got_dev, dev);
 }
 
+/* A device that goes down forgets what it was told, even if it is up again
+ * before anybody looks. So it does when the lifetime of that is over.
+ */
+bool teredod_kernel_forgot(struct teredod *t)
+{
+	struct teredod_dev dev;
+
+	return t->kernel.told != TEREDO_STATE_DORMANT &&
+	       teredod_kernel_get(t, &dev) == 0 &&
+	       dev.state == TEREDO_STATE_DORMANT;
+}
+
 int teredod_kernel_send(struct teredod *t, struct teredo_ep to,
 			const void *payload, size_t len)
 {
@@ -183,6 +196,15 @@ int teredod_kernel_refuse(struct teredod *t, enum teredo_refusal why,
 	return genl_do(g, nlh, NULL, NULL);
 }
 
+static int tell(struct teredod *t, struct nlmsghdr *nlh, enum teredo_state state)
+{
+	int err = genl_do(&t->kernel.req, nlh, NULL, NULL);
+
+	if (!err)
+		t->kernel.told = state;
+	return err;
+}
+
 int teredod_kernel_set_state(struct teredod *t, enum teredo_state state,
 			     enum teredo_nat nat, const char *reason)
 {
@@ -195,7 +217,7 @@ int teredod_kernel_set_state(struct teredod *t, enum teredo_state state,
 	mnl_attr_put_u32(nlh, TEREDO_A_DEV_NAT, nat);
 	if (reason)
 		mnl_attr_put_strz(nlh, TEREDO_A_DEV_REASON, reason);
-	return genl_do(g, nlh, NULL, NULL);
+	return tell(t, nlh, state);
 }
 
 /* Control packets go to this server from now on, and may come from it */
@@ -210,7 +232,7 @@ int teredod_kernel_set_probe(struct teredod *t, const struct server *server)
 	mnl_attr_put_u32(nlh, TEREDO_A_DEV_SERVER, server->primary);
 	mnl_attr_put_u32(nlh, TEREDO_A_DEV_SECONDARY, server->secondary);
 	mnl_attr_put_u32(nlh, TEREDO_A_DEV_NAT, TEREDO_NAT_UNKNOWN);
-	return genl_do(g, nlh, NULL, NULL);
+	return tell(t, nlh, TEREDO_STATE_PROBE);
 }
 
 /* With a reason if something is wrong all the same */
@@ -233,7 +255,7 @@ int teredod_kernel_set_qualified(struct teredod *t,
 	mnl_attr_put_u32(nlh, TEREDO_A_DEV_LIFETIME, lifetime);
 	if (reason)
 		mnl_attr_put_strz(nlh, TEREDO_A_DEV_REASON, reason);
-	return genl_do(g, nlh, NULL, NULL);
+	return tell(t, nlh, TEREDO_STATE_QUALIFIED);
 }
 
 int teredod_kernel_forget_peers(struct teredod *t)

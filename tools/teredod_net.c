@@ -330,12 +330,10 @@ int teredod_net_del_stale(struct teredod *t, const struct in6_addr *keep)
 {
 	struct ifaddrmsg ifa = { .ifa_family = AF_INET6 };
 	struct stale s = { .t = t, .keep = keep };
-	char buf[MNL_SOCKET_BUFFER_SIZE];
-	struct nlmsghdr *nlh;
 	int err;
 
-	nlh = rtnl_request(buf, RTM_GETADDR, NLM_F_DUMP, &ifa, sizeof(ifa));
-	err = rtnl_do(t->net.req, nlh, got_address, &s);
+	err = rtnl_dump(t->net.req, RTM_GETADDR, &ifa, sizeof(ifa), got_address,
+			&s);
 	while (s.n && !err)
 		err = teredod_net_del_address(t, &s.addr[--s.n]);
 	return err;
@@ -433,6 +431,7 @@ static void link_readable(uv_poll_t *poll, int status, int events)
 	int ret;
 
 	(void)events;
+	teredod_poll_on(poll, status, link_readable);
 	for (i = 0; i < NET_BATCH; i++) {
 		len = recv(mnl_socket_get_fd(t->net.link), buf, sizeof(buf),
 			   MSG_DONTWAIT);
@@ -463,8 +462,8 @@ static void lower_readable(uv_poll_t *poll, int status, int events)
 {
 	struct teredod *t = poll->data;
 
-	(void)status;
 	(void)events;
+	teredod_poll_on(poll, status, lower_readable);
 	rtnl_drain(t->net.lower);
 	if (!uv_is_active((uv_handle_t *)&t->net.settle))
 		uv_timer_start(&t->net.settle, settled, SETTLE_MS, 0);

@@ -104,7 +104,6 @@ static int set_servers(struct reader *r, struct options *o, const char *key,
 	char *word;
 	int ok = 1;
 
-	/* a line may go on in the next one, which comes here by itself */
 	while (ok && (word = strsep(&rest, " \t,"))) {
 		if (!*word)
 			continue;
@@ -276,16 +275,21 @@ static int got_key(void *user, const char *section, const char *name,
 	return keys[i].set(r, o, name, value);
 }
 
-/* inih's fgets(). It would take the rest of a long line for another line. */
+/* inih's fgets(). It would take the rest of a long line for another line, and
+ * an indented one for more of the value before it.
+ */
 static char *next_line(char *buf, int size, void *stream)
 {
 	struct reader *r = stream;
+	size_t blanks;
 
 	if (!fgets(buf, size, r->file))
 		return NULL;
 	r->line++;
 	if (!strchr(buf, '\n') && !feof(r->file))
 		wrong(r, "the line is longer than %d characters", size - 2);
+	blanks = strspn(buf, " \t");
+	memmove(buf, buf + blanks, strlen(buf + blanks) + 1);
 	return buf;
 }
 

@@ -15,7 +15,6 @@
 #include "teredod_rtnl.h"
 
 #define SETTLE_MS	100
-#define MAX_DUMPS	5	/* of a list that changes while it is read */
 
 /* struct other - what there is besides the device */
 struct other {
@@ -86,20 +85,6 @@ static int got_address(const struct nlmsghdr *nlh, void *arg)
 	return MNL_CB_OK;
 }
 
-static void dump(struct mnl_socket *nl, __u16 type, const void *header,
-		 size_t len, mnl_cb_t cb, struct other *other)
-{
-	char buf[MNL_SOCKET_BUFFER_SIZE];
-	struct nlmsghdr *nlh;
-	unsigned int i;
-
-	for (i = 0; i < MAX_DUMPS; i++) {
-		nlh = rtnl_request(buf, type, NLM_F_DUMP, header, len);
-		if (rtnl_do(nl, nlh, cb, other) != -EINTR)
-			break;
-	}
-}
-
 bool policy_other_ipv6(struct teredod *t, struct reason *why)
 {
 	struct ifaddrmsg ifa = { .ifa_family = AF_INET6 };
@@ -110,10 +95,10 @@ bool policy_other_ipv6(struct teredod *t, struct reason *why)
 
 	if (!nl)
 		return false;
-	dump(nl, RTM_GETROUTE, &rtm, sizeof(rtm), got_route, &other);
+	rtnl_dump(nl, RTM_GETROUTE, &rtm, sizeof(rtm), got_route, &other);
 	if (!other.has_route)
 		return false;
-	dump(nl, RTM_GETADDR, &ifa, sizeof(ifa), got_address, &other);
+	rtnl_dump(nl, RTM_GETADDR, &ifa, sizeof(ifa), got_address, &other);
 	if (!other.has_address)
 		return false;
 	if (other.route > 0)
@@ -133,8 +118,8 @@ static void readable(uv_poll_t *poll, int status, int events)
 {
 	struct teredod *t = poll->data;
 
-	(void)status;
 	(void)events;
+	teredod_poll_on(poll, status, readable);
 	rtnl_drain(t->policy.watch);
 	if (!uv_is_active((uv_handle_t *)&t->policy.settle))
 		uv_timer_start(&t->policy.settle, settled, SETTLE_MS, 0);

@@ -559,6 +559,12 @@ void teredod_qual_link_changed(struct teredod *t,
 	bool changed = !conf_equal(&t->link.conf, &link->conf);
 	struct teredod_qual *q = &t->qual;
 
+	if (link->up && q->phase != QUAL_DOWN && teredod_kernel_forgot(t)) {
+		struct teredod_link was = *link;
+
+		was.up = false;
+		teredod_qual_link_changed(t, &was);
+	}
 	t->link = *link;
 	if (!link->up && q->phase != QUAL_DOWN) {
 		teredod_log(t, LOG_NOTICE, "the device is down");

@@ -2,9 +2,10 @@
 /*
  * IPv4 addresses of names
  *
- * The C library waits for name servers, so it does that in a process of its
- * own: the helper goes on, a process can be ended at any time, and it can be in
- * another network namespace and see another resolv.conf there.
+ * The C library waits for name servers, so it does that in a process for each
+ * name: the helper goes on, no name waits for another, a process can be ended
+ * at any time, and it can be in another network namespace and see another
+ * resolv.conf there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,12 +23,7 @@
 
 #define LIMIT_MS	30000
 
-/* struct answer - what the child writes, at once */
-struct answer {
-	unsigned int	n;
-	struct resolved	list[RESOLVE_MAX];
-	char		error[128];
-};
+_Static_assert(sizeof(struct answer) <= PIPE_BUF, "comes in one piece");
 
 /* What `ip netns exec` does */
 static void use_resolv_conf(const char *path)
@@ -37,7 +33,7 @@ static void use_resolv_conf(const char *path)
 		mount(path, "/etc/resolv.conf", "none", MS_BIND, NULL);
 }
 
-static void look_up(const char *name, __u32 index, struct answer *a)
+static void look_up(const char *name, struct answer *a)
 {
 	const struct addrinfo hints = {
 		.ai_family = AF_INET,
@@ -56,31 +52,30 @@ static void look_up(const char *name, __u32 index, struct answer *a)
 	for (ai = list; ai && a->n < RESOLVE_MAX; ai = ai->ai_next) {
 		const struct sockaddr_in *sin = (void *)ai->ai_addr;
 
-		a->list[a->n].name = index;
-		a->list[a->n++].addr = sin->sin_addr.s_addr;
+		a->addr[a->n++] = sin->sin_addr.s_addr;
 	}
 	freeaddrinfo(list);
 }
 
+/* The process of one name */
 __attribute__((noreturn))
-static void child(const struct resolver *r, const char *const *names,
-		  unsigned int n)
+static void child(const struct resolver *r, const char *name, __u32 index)
 {
-	struct answer a = { .n = 0 };
-	unsigned int i;
+	struct answer a = { .name = index };
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	if (r->netns >= 0 && setns(r->netns, CLONE_NEWNET) < 0)
-		_exit(1);
-	if (r->resolv_conf[0])
+		snprintf(a.error, sizeof(a.error), "network namespace: %s",
+			 strerror(errno));
+	else if (r->resolv_conf[0])
 		use_resolv_conf(r->resolv_conf);
 	/* above all the socket that holds the device */
 	if (dup2(r->fds[1], 3) < 0 || close_range(4, ~0U, 0) < 0)
 		_exit(1);
-	for (i = 0; i < n; i++)
-		look_up(names[i], i, &a);
+	if (!a.error[0])
+		look_up(name, &a);
 	if (write(3, &a, sizeof(a)) != sizeof(a))
 		_exit(1);
 	_exit(0);
@@ -89,16 +84,39 @@ static void child(const struct resolver *r, const char *const *names,
 static void end(struct resolver *r)
 {
 	struct answer a;
+	unsigned int i;
 
-	if (!r->child)
-		return;
-	kill(r->child, SIGKILL);
-	waitpid(r->child, NULL, 0);
-	r->child = 0;
+	for (i = 0; i < r->n; i++) {
+		kill(r->child[i], SIGKILL);
+		waitpid(r->child[i], NULL, 0);
+	}
+	r->n = 0;
 	uv_timer_stop(&r->limit);
 	/* it may have been quicker */
 	while (read(r->fds[0], &a, sizeof(a)) > 0)
 		;
+}
+
+/* In the order of the names, whatever came first */
+static void finish(struct resolver *r)
+{
+	struct resolved list[RESOLVE_MAX];
+	const char *error = "";
+	unsigned int n = 0;
+	unsigned int i, j;
+
+	for (i = 0; i < r->n; i++) {
+		const struct answer *a = &r->answers[i];
+
+		if (!*error)
+			error = a->error;
+		for (j = 0; j < a->n && n < RESOLVE_MAX; j++) {
+			list[n].name = i;
+			list[n++].addr = a->addr[j];
+		}
+	}
+	end(r);
+	r->done(r->t, list, n, error);
 }
 
 static void answered(uv_poll_t *poll, int status, int events)
@@ -108,33 +126,42 @@ static void answered(uv_poll_t *poll, int status, int events)
 
 	(void)status;
 	(void)events;
-	if (read(r->fds[0], &a, sizeof(a)) != sizeof(a))
+	if (read(r->fds[0], &a, sizeof(a)) != sizeof(a) || a.name >= r->n)
 		return;
-	end(r);
-	r->done(r->t, a.list, a.n, a.error);
+	r->answers[a.name] = a;
+	if (!--r->waiting)
+		finish(r);
 }
 
+/* Those that are known do */
 static void timed_out(uv_timer_t *limit)
 {
-	struct resolver *r = limit->data;
-
-	end(r);
-	r->done(r->t, NULL, 0, "the name servers do not answer");
+	finish(limit->data);
 }
 
 int resolver_start(struct resolver *r, const char *const *names,
 		   unsigned int n, resolve_cb done)
 {
 	pid_t pid;
+	int err;
 
 	end(r);
 	r->done = done;
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (!pid)
-		child(r, names, n);
-	r->child = pid;
+	for (; r->n < n; r->n++) {
+		pid = fork();
+		if (pid < 0) {
+			err = -errno;
+			end(r);
+			return err;
+		}
+		if (!pid)
+			child(r, names[r->n], r->n);
+		r->child[r->n] = pid;
+		r->answers[r->n].n = 0;
+		snprintf(r->answers[r->n].error, sizeof(r->answers[0].error),
+			 "the name servers do not answer");
+	}
+	r->waiting = n;
 	return uv_timer_start(&r->limit, timed_out, LIMIT_MS, 0);
 }
 

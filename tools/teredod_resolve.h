@@ -21,6 +21,14 @@ struct resolved {
 	__be32	addr;
 };
 
+/* struct answer - what a name's process has found, or why it has not */
+struct answer {
+	__u32		name;
+	unsigned int	n;
+	__be32		addr[RESOLVE_MAX];
+	char		error[128];
+};
+
 /* Gets @n addresses; with 0, @error says why */
 typedef void (*resolve_cb)(struct teredod *t, const struct resolved *list,
 			   unsigned int n, const char *error);
@@ -31,17 +39,23 @@ typedef void (*resolve_cb)(struct teredod *t, const struct resolved *list,
  * @done: gets the answer
  * @netns: of the underlay, -1 if it is the helper's own
  * @resolv_conf: resolv.conf of that namespace, empty if it has none
- * @child: process that waits for the answers, 0 if there is none
- * @fds: pipe from it
+ * @n: names that are asked for, 0 if nothing is
+ * @waiting: of which so many have no answer yet
+ * @child: a process for each, that waits for it
+ * @answers: of each
+ * @fds: pipe from them
  * @poll: waits for @fds[0]
- * @limit: how long that may take
+ * @limit: how long that may take; then what is known counts
  */
 struct resolver {
 	struct teredod	*t;
 	resolve_cb	done;
 	int		netns;
 	char		resolv_conf[PATH_MAX];
-	pid_t		child;
+	unsigned int	n;
+	unsigned int	waiting;
+	pid_t		child[RESOLVE_NAMES];
+	struct answer	answers[RESOLVE_NAMES];
 	int		fds[2];
 	uv_poll_t	poll;
 	uv_timer_t	limit;

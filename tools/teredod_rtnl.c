@@ -7,11 +7,13 @@
  * nothing but that question.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "teredod_rtnl.h"
 
-#define BATCH	64
+#define BATCH		64
+#define MAX_DUMPS	5	/* of a list that changes while it is read */
 
 struct mnl_socket *rtnl_open(unsigned int groups)
 {
@@ -37,11 +39,28 @@ struct nlmsghdr *rtnl_request(char *buf, __u16 type, __u16 flags,
 	return nlh;
 }
 
+/* Did the list change while it was dumped? libmnl takes that for the end of an
+ * answer of which more will come, so it is not told.
+ */
+static bool interrupted(void *buf, int len)
+{
+	struct nlmsghdr *nlh;
+	bool found = false;
+
+	for (nlh = buf; mnl_nlmsg_ok(nlh, len);
+	     nlh = mnl_nlmsg_next(nlh, &len)) {
+		found |= nlh->nlmsg_flags & NLM_F_DUMP_INTR;
+		nlh->nlmsg_flags &= ~NLM_F_DUMP_INTR;
+	}
+	return found;
+}
+
 int rtnl_do(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb,
 	    void *arg)
 {
 	char buf[RTNL_BUF_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
 	unsigned int portid = mnl_socket_get_portid(nl);
+	bool changed = false;
 	static __u32 seq;
 	ssize_t len;
 	int ret;
@@ -54,9 +73,27 @@ int rtnl_do(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb,
 		len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
 		if (len < 0)
 			return -errno;
+		changed |= interrupted(buf, len);
 		ret = mnl_cb_run(buf, len, nlh->nlmsg_seq, portid, cb, arg);
 	} while (ret > MNL_CB_STOP);
-	return ret < 0 ? -errno : 0;
+	if (ret < 0)
+		return -errno;
+	return changed ? -EINTR : 0;
+}
+
+int rtnl_dump(struct mnl_socket *nl, __u16 type, const void *header, size_t len,
+	      mnl_cb_t cb, void *arg)
+{
+	char buf[MNL_SOCKET_BUFFER_SIZE];
+	struct nlmsghdr *nlh;
+	int err = -EINTR;
+	unsigned int i;
+
+	for (i = 0; i < MAX_DUMPS && err == -EINTR; i++) {
+		nlh = rtnl_request(buf, type, NLM_F_DUMP, header, len);
+		err = rtnl_do(nl, nlh, cb, arg);
+	}
+	return err == -EINTR ? 0 : err;
 }
 
 int rtnl_sort(const struct nlattr *attr, void *arg)

@@ -26,6 +26,13 @@ struct nlmsghdr *rtnl_request(char *buf, __u16 type, __u16 flags,
 int rtnl_do(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb,
 	    void *arg);
 
+/* The same for a list, some entries of which may come to @cb more than once. It
+ * is read again when it changed meanwhile; one that always does is taken as it
+ * is.
+ */
+int rtnl_dump(struct mnl_socket *nl, __u16 type, const void *header, size_t len,
+	      mnl_cb_t cb, void *arg);
+
 /* For mnl_attr_parse(): the attributes into RTNL_ATTRS pointers */
 int rtnl_sort(const struct nlattr *attr, void *arg);
 

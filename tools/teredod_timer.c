@@ -10,6 +10,8 @@
 
 #include "teredod_timer.h"
 
+#define NEVER	(sizeof(time_t) > 4 ? INT64_MAX / 1000000000 : INT32_MAX)
+
 static __u64 clock_ms(clockid_t clock)
 {
 	struct timespec ts;
@@ -94,7 +96,8 @@ static __u64 asleep_ms(void)
  */
 static void wakeup_arm(struct wakeup *w)
 {
-	struct itimerspec its = { .it_value.tv_sec = INT32_MAX };
+	/* as far as a clock of 64 bits goes that the kernel holds in ns */
+	struct itimerspec its = { .it_value.tv_sec = (time_t)NEVER };
 
 	timerfd_settime(w->fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET,
 			&its, NULL);
