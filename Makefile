@@ -51,8 +51,11 @@ install-tools: tools
 uninstall-tools:
 	$(MAKE) -C tools uninstall
 
-# DKMS builds the module again for each kernel that the machine gets.
+# DKMS builds the module again for each kernel that the machine gets. What it
+# has of this version by other sources goes first.
 dkms-install: install-tools
+	$(if $(DESTDIR),,test ! -e /var/lib/dkms/teredo/$(VERSION) || \
+		dkms remove teredo/$(VERSION) --all)
 	rm -rf $(source)
 	install -d $(source)
 	cp -r $(module-files) $(source)/

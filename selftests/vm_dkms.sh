@@ -66,7 +66,7 @@ gone()
 }
 
 ktap_print_header
-ktap_set_plan 10
+ktap_set_plan 12
 grep -qx "PACKAGE_VERSION=\"$version\"" dkms.conf
 check_err $? "dkms.conf has another version than VERSION"
 log_test "one version"
@@ -78,6 +78,10 @@ cd /root/teredo || exit
 files >/tmp/before
 step "make dkms-install" make dkms-install
 step "DKMS knows it, modinfo finds it" installed
+# as after a git pull
+echo "/* other sources */" >>teredo_main.c
+step "once more, with other sources" make dkms-install
+step "DKMS has those" grep -q "other sources" /usr/src/teredo-*/teredo_main.c
 step "it loads and works, and so do the tools" works
 step "make dkms-uninstall" make dkms-uninstall
 step "nothing is left" gone
