@@ -23,7 +23,8 @@
  *  -g SIZE    the frame is a merged one: TCP over IPv6, SIZE octets a segment
  *  -c OFFSET  of a TCP header: the frames are segments of a stream that the
  *             device may merge on arrival, like a card that has verified their
- *             checksums. -i: where the IPv4 header is, if there is one.
+ *             checksums (with -g they are merged already). -i: where the IPv4
+ *             header is, if there is one.
  *  -e NUMBER  of such streams, 1
  *  -l LENGTH  of the frame, if it is followed by another one: what the same
  *             client sends when the first ones of a window have come out. -t,
@@ -283,7 +284,8 @@ int main(int argc, char *argv[])
 	}
 	if (optind != argc - 1)
 		errx(2, "which device?");
-	fd = open_tap(argv[optind], tcp ? IFF_NAPI : 0);
+	/* what is merged already is not merged again */
+	fd = open_tap(argv[optind], tcp && !hdr->gso_size ? IFF_NAPI : 0);
 	if (out_name) {
 		out = open_tap(out_name, 0);
 		await_running(out_name);

@@ -143,6 +143,9 @@ def miredo(gen):
         path.down()
     print(f"  new peer  {costs[0]:7.0f} {costs[1]:7.0f} "
           f"{costs[0] / costs[1]:6.2f}", flush=True)
+    # an instruction is a nanosecond here
+    print(f"  a second  {1e9 / costs[0]:7.0f} {1e9 / costs[1]:7.0f} "
+          f"{costs[1] / costs[0]:6.2f}", flush=True)
     rows.append(("new peer", *costs))
     return rows
 
@@ -196,14 +199,14 @@ def keep_whole():
            *(word for each in OFFLOADS for word in (each, "off")))
 
 
-def stream_out(gen, path, cut):
+def stream_out(gen, path, cut, streams=1):
     """Merged on arrival, of one packet"""
     router()
     if cut:
         keep_whole()
     path.up(gen)
     frame = path.merged(MERGED)
-    options = ("-g", str(SEGMENT))
+    options = ("-g", str(SEGMENT), "-c", str(14 + 40), "-e", str(streams))
     gen.send(frame, COUNT // 8, options=options)
     return forwarding(gen, frame, path.name, options, COUNT // 8, len(frame))
 
@@ -243,10 +246,14 @@ def stream_in(gen, path, streams):
     return total - gen.send(frame, COUNT, ROUNDS, options)
 
 
+def several(streams):
+    return f"{streams} stream{'s' * (streams > 1)}"
+
+
 def stream(gen):
     """TCP streams, instructions per MB"""
     whole, each = 1e6 / MERGED, 1e6 / SEGMENT
-    print(f"{'':32}{'plain':>9}{'teredo':>9}{'sit':>9}{'of it':>6}"
+    print(f"{'':36}{'plain':>9}{'teredo':>9}{'sit':>9}{'of it':>6}"
           f"{'miredo':>9}{'of it':>6}")
 
     def least(measure, *args):
@@ -254,15 +261,18 @@ def stream(gen):
                 for path in (Plain, Teredo, Fou)]
 
     def line(name, costs, miredo_s):
-        print(f"{name:32}{costs[0]:9.0f}{costs[1]:9.0f}{costs[2]:9.0f}"
+        print(f"{name:36}{costs[0]:9.0f}{costs[1]:9.0f}{costs[2]:9.0f}"
               f"{costs[1] / costs[2]:6.2f}{miredo_s:9.0f}"
               f"{costs[1] / miredo_s:6.2f}", flush=True)
 
     base = stream_out_read(gen, Plain()) - stream_out(gen, Plain(), True)
     miredo_s = (stream_out_read(gen, Miredo()) - base) * whole
-    for name, cut in (("out, a card that cuts", False),
-                      ("out, cut before the card", True)):
-        line(name, [cost * whole for cost in least(stream_out, cut)], miredo_s)
+    for name, cut in (("a card that cuts", False),
+                      ("cut before the card", True)):
+        for streams in 1, 8:
+            line(f"out, {several(streams)}, {name}",
+                 [cost * whole for cost in least(stream_out, cut, streams)],
+                 miredo_s)
 
     base = reading(gen, False, SEGMENT + 60)
     router(TAP)
@@ -272,7 +282,7 @@ def stream(gen):
         "-o", "sink", "-m", str(SEGMENT))) - base) * each
     path.down()
     for streams in 1, 8:
-        line(f"in, {streams} stream{'s' * (streams > 1)}, merged",
+        line(f"in, {several(streams)}, merged",
              [cost * each for cost in least(stream_in, streams)], miredo_s)
 
 
@@ -291,6 +301,8 @@ def server(gen):
             each.down()
         print(f"{name:20} {costs[0]:7.0f} {costs[1]:7.0f} "
               f"{costs[0] / costs[1]:6.2f}", flush=True)
+        print(f"{'  a second':20} {1e9 / costs[0]:7.0f} {1e9 / costs[1]:7.0f} "
+              f"{costs[1] / costs[0]:6.2f}", flush=True)
 
 
 def lines(gen):
