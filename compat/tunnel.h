@@ -8,11 +8,11 @@
 #include <linux/netdevice.h>
 #include <net/ip_tunnels.h>
 
-#ifndef IP_TUNNEL_RECURSION_LIMIT		/* 7.0, and stable series */
+#ifndef IP_TUNNEL_RECURSION_LIMIT	/* 7.0, and stable series */
 #define IP_TUNNEL_RECURSION_LIMIT	5
 #endif
 
-#ifndef HAVE_XMIT_RECURSION			/* the core's own in some series */
+#ifndef HAVE_XMIT_RECURSION		/* in some series the core's own */
 static inline void dev_xmit_recursion_inc(void)
 {
 }

@@ -56,8 +56,8 @@ void genl_close(struct genl *g);
 /* For event loops: readable when genl_recv() has something to do */
 int genl_fd(const struct genl *g);
 
-/* What does not fit into the socket is lost without a word, and genl_recv() does
- * not fail for it. 0 or a negative errno.
+/* What does not fit into the socket is lost without a word, and genl_recv()
+ * does not fail for it. 0 or a negative errno.
  */
 int genl_allow_loss(struct genl *g);
 

@@ -196,7 +196,8 @@ int teredod_kernel_refuse(struct teredod *t, enum teredo_refusal why,
 	return genl_do(g, nlh, NULL, NULL);
 }
 
-static int tell(struct teredod *t, struct nlmsghdr *nlh, enum teredo_state state)
+static int tell(struct teredod *t, struct nlmsghdr *nlh,
+		enum teredo_state state)
 {
 	int err = genl_do(&t->kernel.req, nlh, NULL, NULL);
 
