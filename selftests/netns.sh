@@ -161,8 +161,10 @@ under_first()
 	gone "$UNDER"
 	busywait 10000 not has_carrier "$INSIDE"
 	check_err $? "carrier without an underlay"
-	teredo_is "$INSIDE" .state dormant
+	busywait 2000 teredo_is "$INSIDE" .state error
 	check_err $? "state $(teredo_status "$INSIDE" .state)"
+	teredo_is "$INSIDE" .error "the underlay's network namespace is gone"
+	check_err $? "error $(teredo_status "$INSIDE" .error)"
 	ip -n "$INSIDE" link set teredo0 down
 	ip -n "$INSIDE" link set teredo0 up 2>"$ERRORS"
 	check_fail $? "up"
