@@ -56,7 +56,8 @@ MUTATIONS = [
              "teredo_proto.h", "teredo_parse_trailers",
              "(type & 0xc0) == 0x40"),
     Mutation("SEC-07 T-01", "client", "more trailers than are looked at",
-             "teredo_proto.h", "teredo_parse_trailers", "len < 2", "true"),
+             "teredo_proto.h", "teredo_parse_trailers", "return [[len < 2]];",
+             "true"),
 
     # IPv6 addresses
     Mutation("SEC-08 COM-06", "client", "impossible addresses",
