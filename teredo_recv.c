@@ -241,12 +241,11 @@ static void teredo_rcv_account(struct teredo_dev *t, struct teredo_peer *peer,
 
 	if (last != now) {			/* CL-P-05, RL-RX-08 */
 		WRITE_ONCE(peer->last_rx, now);
+		WRITE_ONCE(peer->ever_rx, true);
 		if (now - last >= HZ && t->replies)
 			teredo_reply_heard(t, from);	/* CL-B-05 */
 	}
 	WRITE_ONCE(peer->rx_packets, READ_ONCE(peer->rx_packets) + 1);
-	if (unlikely(!READ_ONCE(peer->ever_rx)))
-		WRITE_ONCE(peer->ever_rx, true);
 }
 
 static bool teredo_path_is(union teredo_path path, struct teredo_ep from)

@@ -556,11 +556,11 @@ teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 	dev_xmit_recursion_inc();
 	err = ip_local_out(net, sk, skb);
 	dev_xmit_recursion_dec();
-	err = net_xmit_eval(err);
-	if (likely(!err))
+	if (likely(!err) || !net_xmit_eval(err)) {
 		dev_sw_netstats_tx_add(t->dev, 1, len);
-	else
-		DEV_STATS_INC(t->dev, tx_dropped);
+		return 0;
+	}
+	DEV_STATS_INC(t->dev, tx_dropped);
 	return err;
 
 nomem:
@@ -594,11 +594,11 @@ teredo_peer_output(struct teredo_dev *t, const struct teredo_config *cfg,
 		}
 		df = htons(IP_DF);		/* TUN-03 */
 	}
-	if (READ_ONCE(peer->last_tx) != now)	/* CL-P-05 */
+	if (READ_ONCE(peer->last_tx) != now) {	/* CL-P-05 */
 		WRITE_ONCE(peer->last_tx, now);
-	WRITE_ONCE(peer->tx_packets, READ_ONCE(peer->tx_packets) + 1);
-	if (unlikely(!READ_ONCE(peer->ever_tx)))
 		WRITE_ONCE(peer->ever_tx, true);
+	}
+	WRITE_ONCE(peer->tx_packets, READ_ONCE(peer->tx_packets) + 1);
 	teredo_output(t, cfg, sk, skb, peer, rt, READ_ONCE(peer->room),
 		      READ_ONCE(peer->saddr), to, df, cfg->ttl);
 }
