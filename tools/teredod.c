@@ -223,6 +223,7 @@ int main(int argc, char **argv)
 		{ NULL,		0,			NULL, 0 },
 	};
 	static struct teredod t = {
+		.kernel.told = TEREDO_STATE_DORMANT,
 		.net = { .netns = -1, .own_netns = -1 },
 		.servers.resolver = { .netns = -1, .fds = { -1, -1 } },
 		.qual.timer.fd = -1,

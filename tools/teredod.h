@@ -132,7 +132,7 @@ struct teredod_ctrl {
  * @req: for requests
  * @ctrl: the socket that is bound to the device, for control packets
  * @poll: waits for @ctrl
- * @told: the state that the kernel was told last
+ * @told: the state that the kernel was told last, since the device is up
  */
 struct teredod_kernel {
 	struct genl		req;

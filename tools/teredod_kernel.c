@@ -80,12 +80,12 @@ int teredod_kernel_open(struct teredod *t)
 		return err;
 	}
 	err = genl_open(&k->ctrl);
-	if (err < 0) {
-		teredod_log(t, LOG_ERR, "%s", k->ctrl.error);
-		return err;
-	}
 	/* lost packets are no matter: the solicitation is repeated */
-	return genl_allow_loss(&k->ctrl);
+	if (err >= 0)
+		err = genl_allow_loss(&k->ctrl);
+	if (err < 0)
+		teredod_log(t, LOG_ERR, "%s", k->ctrl.error);
+	return err;
 }
 
 int teredod_kernel_bind(struct teredod *t)

@@ -553,26 +553,27 @@ static bool conf_equal(const struct teredod_conf *a,
 	       a->mark == b->mark && a->private_ok == b->private_ok;
 }
 
+static void went_down(struct teredod *t)
+{
+	teredod_log(t, LOG_NOTICE, "the device is down");
+	binding_withdraw(t);
+	servers_cancel(t);
+	timer_disarm(&t->qual.timer);
+	t->qual.phase = QUAL_DOWN;
+	t->kernel.told = TEREDO_STATE_DORMANT;
+}
+
+/* It may have been down and be up again, which only the kernel knows */
 void teredod_qual_link_changed(struct teredod *t,
 			       const struct teredod_link *link)
 {
 	bool changed = !conf_equal(&t->link.conf, &link->conf);
 	struct teredod_qual *q = &t->qual;
 
-	if (link->up && q->phase != QUAL_DOWN && teredod_kernel_forgot(t)) {
-		struct teredod_link was = *link;
-
-		was.up = false;
-		teredod_qual_link_changed(t, &was);
-	}
 	t->link = *link;
-	if (!link->up && q->phase != QUAL_DOWN) {
-		teredod_log(t, LOG_NOTICE, "the device is down");
-		binding_withdraw(t);
-		servers_cancel(t);
-		timer_disarm(&q->timer);
-		q->phase = QUAL_DOWN;
-	} else if (link->up && (changed || q->phase == QUAL_DOWN)) {
+	if (q->phase != QUAL_DOWN && (!link->up || teredod_kernel_forgot(t)))
+		went_down(t);
+	if (link->up && (changed || q->phase == QUAL_DOWN)) {
 		if (changed && q->phase != QUAL_DOWN)
 			teredod_log(t, LOG_NOTICE, "configuration changed");
 		restart(t);
