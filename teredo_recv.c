@@ -190,7 +190,7 @@ static int teredo_rcv_icmp6_type(struct sk_buff *skb, unsigned int hlen)
 static noinline int teredo_rcv_icmp6_behind(const struct sk_buff *skb,
 					    unsigned int hlen)
 {
-	u8 nexthdr = ((struct ipv6hdr *)(skb->data + hlen))->nexthdr;
+	u8 nexthdr = teredo_rcv_ip6(skb, hlen)->nexthdr;
 	__be16 frag;
 	u8 buf, *type;
 	int off;
