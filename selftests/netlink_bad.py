@@ -401,6 +401,16 @@ def genl_dev_set(lab):
         cases.append((lambda blamed=blamed: qualify(blamed), codes, blamed,
                       ""))
     lab.all_refused("dev-set: wrong values", cases)
+    cases = []
+    for name in "OFFLINE", "DORMANT", "PROBE", "QUALIFIED", "ERROR":
+        for blamed in (attr("DEV_SERVER", ip4("127.0.0.1")),
+                       attr("DEV_SERVER", ip4("0.0.0.0")),
+                       attr("DEV_SECONDARY", ip4("10.0.0.1"))):
+            cases.append((lambda name=name, blamed=blamed: qualify(
+                attr("DEV_STATE", u32(UAPI["TEREDO_STATE_" + name])), blamed),
+                errno.EINVAL, blamed, ""))
+    lab.all_refused("dev-set: servers are global, whatever the state (SEC-31, "
+                    "SEC-32)", cases)
     lab.refused("dev-set: no state", lambda: do(
         lab, "DEV_SET", lab.index("DEV"), attr("DEV_NAT", u32(1))),
         errno.EINVAL, None, "state")

@@ -204,6 +204,27 @@ sent_more_than()
 	(($(solicitations) > $1))
 }
 
+ended()
+{
+	! kill -0 "$HELPER" 2>/dev/null
+}
+
+# helper_gone: it ends by itself, since its device is no longer there
+helper_gone()
+{
+	local status=0
+
+	slowwait 10 ended
+	check_err $? "runs on"
+	ended || kill -KILL "$HELPER"
+	wait "$HELPER" || status=$?
+	HELPER=''
+	[ "$status" = 1 ]
+	check_err $? "exit status $status"
+	logged "the device is gone from this network namespace"
+	check_err $? "not told"
+}
+
 logged()
 {
 	grep -q -- "$1" "$LOG"

@@ -127,17 +127,10 @@ full()
 
 gone()
 {
-	local status=0
-
 	frozen churn
 	ip -n "$client" link delete teredo0
-	wait "$HELPER" || status=$?
-	[ "$status" = 1 ]
-	check_err $? "exit status $status"
-	logged "the device is gone from this network namespace"
-	check_err $? "without a word"
+	helper_gone
 	log_helper_test "lost notifications: a device that goes is noticed"
-	HELPER=''
 }
 
 qual_setup

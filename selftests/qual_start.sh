@@ -86,23 +86,10 @@ no_server()
 	log_helper_test "the server is taken away and given again"
 }
 
-ended()
-{
-	! kill -0 "$HELPER" 2>/dev/null
-}
-
 deleted()
 {
-	local status=0
-
 	ip -n "$client" link del teredo0
-	slowwait 10 ended
-	check_err $? "runs on"
-	wait "$HELPER" || status=$?
-	[ "$status" = 1 ]
-	check_err $? "exit status $status"
-	logged "the device is gone"
-	check_err $? "not told"
+	helper_gone
 	log_helper_test "the device is deleted"
 }
 

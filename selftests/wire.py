@@ -24,6 +24,7 @@ import fcntl
 import hashlib
 import hmac
 import ipaddress
+import itertools
 import select
 import socket
 import struct
@@ -470,15 +471,17 @@ class Link:
         packet = udp4(src, dst, payload, **fields)
         self.raw.sendto(packet, (dst[0], 0))
 
-    def send_parts(self, payload, src, dst, size=1400):
-        """The same in IPv4 fragments with so many octets of the datagram."""
+    def send_parts(self, payload, src, dst, size=1400, tos=()):
+        """The same in IPv4 fragments with so many octets of the datagram; tos
+        is of each, 0 where it has no more."""
         packet = udp4(src, dst, payload)
         body, self.ident = packet[20:], self.ident + 1
-        for at in range(0, len(body), size):
+        for at, each in itertools.zip_longest(range(0, len(body), size), tos,
+                                              fillvalue=0):
             part = body[at:at + size]
             more = at + size < len(body)
             self.raw.sendto(struct.pack(
-                "!BBHHHBBH", 0x45, 0, 20 + len(part), self.ident,
+                "!BBHHHBBH", 0x45, each, 20 + len(part), self.ident,
                 at // 8 | more << 13, 64, 17, 0) + packet[12:20] + part,
                 (dst[0], 0))
 
