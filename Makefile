@@ -70,7 +70,7 @@ demo: host
 	@selftests/vm.sh -s $(SUITE) -t 1800 -- selftests/demo.sh
 
 check: host
-	@selftests/check.sh -s $(SUITE) $(T)
+	@selftests/check.sh -s $(SUITE) $(if $(filter off,$(OFFLOADS)),-n) $(T)
 
 check-debug: host
 	@selftests/check.sh -s $(SUITE) -d $(T)
@@ -102,7 +102,8 @@ help:
 	@echo 'make dkms-install   the same with DKMS, for later kernels too'
 	@echo 'make dkms-uninstall'
 	@echo 'make demo           a small Internet in a VM: see it happen'
-	@echo 'make check          all tests, in a VM (T="NAME...", SUITE=NAME)'
+	@echo 'make check          all tests, in a VM (T="NAME...", SUITE=NAME,'
+	@echo '                    OFFLOADS=off: devices do nothing for the stack)'
 	@echo 'make check-debug    the same under a kernel that finds mistakes'
 	@echo 'make lint           what checkers say about the sources'
 	@echo 'make mutate         breaks checks, each in turn: do the tests'

@@ -1,19 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# check.sh [-s SUITE] [-d] [NAME...]: all tests, or those named: the ones
+# check.sh [-s SUITE] [-d] [-n] [NAME...]: all tests, or those named: the ones
 # inside the VM in one boot, those that wait for timers in a second one whose
 # clock counts instructions, then the ones of the VM itself. Its last line
-# counts them all. A test that is named does all that it can do.
+# counts them all. A test that is named does all that it can do. With -n no
+# device does anything for the stack, and those of the VM itself are not run.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-suite=bookworm debug=''
-while getopts s:d option; do
+suite=bookworm debug='' no_offloads=''
+while getopts s:dn option; do
 	case $option in
 	s) suite=$OPTARG ;;
 	d) debug=-d ;;
-	*) echo "usage: check.sh [-s SUITE] [-d] [NAME...]" >&2; exit 2 ;;
+	n) no_offloads=-n ;;
+	*) echo "usage: check.sh [-s SUITE] [-d] [-n] [NAME...]" >&2; exit 2 ;;
 	esac
 done
 shift $((OPTIND - 1))
@@ -32,7 +34,7 @@ mkdir -p "$logs"
 # host test that it belongs to the debug kernel, or is run only when named.
 of()
 {
-	awk -v asked="$*" -v debug="$debug" '
+	awk -v asked="$*" -v debug="$debug" -v no_offloads="$no_offloads" '
 	BEGIN {
 		list = ARGV[1]
 		n = split(asked, names, " ")
@@ -43,6 +45,7 @@ of()
 	n > 1 { if ($1 in want) print $1; next }
 	FILENAME ~ /host/ && ($2 == "debug") != (debug != "") { next }
 	/ named( |$)/ { next }
+	no_offloads != "" && (FILENAME ~ /host/ || / offloads( |$)/) { next }
 	debug != "" && / fast-only( |$)/ { next }
 	{ print $1 }' "$1"
 }
@@ -122,7 +125,8 @@ in_vm()
 	shift
 	exec {output}< <(
 		selftests/vm.sh -s "$suite" $debug -t "$limit" \
-			"${options[@]}" -- selftests/run.sh "$@" 2>&1
+			"${options[@]}" -- selftests/run.sh $no_offloads \
+			"$@" 2>&1
 		echo $? >"$logs/status"
 	)
 	add_up <&"$output" || fault "the VM's run did not come to its end"

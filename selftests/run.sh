@@ -10,6 +10,7 @@
 #   fast-only  not on a slow (debug) kernel
 #   slow-only  on a slow kernel alone
 #   named      only when it is asked for by name
+#   offloads   is about what devices do for the stack: not with -n
 #   sleeps     the machine does: in a VM of its own, with that clock
 #   clock      check.sh runs it in a VM of its own, where waiting is free and
 #              exact (vm.sh -i); on the debug kernel beside the others
@@ -20,19 +21,21 @@ cd "$(dirname "$0")/.." || exit
 
 usage()
 {
-	echo "usage: run.sh [-a] [-j JOBS] [-o DIR] [NAME]..."
+	echo "usage: run.sh [-an] [-j JOBS] [-o DIR] [NAME]..."
 	echo "  -a       all that these tests can do (KSFT_ALL=yes)"
 	echo "  -j JOBS  tests side by side, default 3"
+	echo "  -n       no device does anything for the stack"
 	echo "  -o DIR   keeps each test's output there"
 	echo "  -x       the tests that run on the host"
 }
 
 jobs=3 logs='' host='' list=selftests/TESTS
-while getopts aj:o:xh option; do
+while getopts aj:no:xh option; do
 	case $option in
 	a) export KSFT_ALL=yes ;;
 	x) host=yes list=selftests/TESTS.host ;;
 	j) jobs=$OPTARG ;;
+	n) export KSFT_OFFLOADS=off PATH=$PWD/selftests/no-offloads:$PATH ;;
 	o) logs=$OPTARG ;;
 	h) usage; exit ;;
 	*) usage >&2; exit 2 ;;
@@ -80,6 +83,8 @@ listed()
 			[[ $slow == yes || " $words " != *" slow-only "* ]] ||
 				continue
 			[[ " $words " != *" named "* ]] || continue
+			[[ ${KSFT_OFFLOADS:-} != off ||
+				" $words " != *" offloads "* ]] || continue
 		fi
 		shards=1
 		[[ $slow != yes || ! $words =~ shards=([0-9]+) ]] ||

@@ -453,7 +453,7 @@ def parts(lab):
     return sorted(found)
 
 
-@client("COM-07", "GRO: what is merged, and what is not")
+@client("COM-07", "GRO: what is merged, and what is not", offloads=True)
 def _(lab):
     others = ((CLIENT[0], CLIENT[1] + 1), ("198.41.0.4", CLIENT[1]))
     peers = {endpoint: wire.text6(teredo(PRIMARY, *endpoint, 0x14e4))

@@ -449,7 +449,8 @@ def _(lab):
     lab.equal([d.src for d in sent], [ME, ME], "source of bubbles")
 
 
-@client("TUN-19", "segmentation offload: whole datagrams, as without")
+@client("TUN-19", "segmentation offload: whole datagrams, as without",
+        offloads=True)
 def _(lab):
     talking(lab)
     with wire.netns(lab.host):

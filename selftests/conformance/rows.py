@@ -14,6 +14,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 # waiting is free and exact
 CLOCK = bool(os.environ.get("TEREDO_VM_CLOCK"))
 SLOW = os.environ.get("KSFT_MACHINE_SLOW") == "yes"
+# some devices do things for the stack
+OFFLOADS = os.environ.get("KSFT_OFFLOADS") != "off"
 # which part of all rows: the first of four is 1-4
 SHARD = [int(part) for part in
          (os.environ.get("KSFT_SHARD") or "1-1").split("-")]
@@ -30,6 +32,7 @@ class Row:
     clock: bool = False
     again: bool = False
     named: bool = False         # runs only when it is asked for
+    offloads: bool = False      # is about what devices do for the stack
     where: str = ""             # file and line
     right: bool | None = None   # None: not run
 
@@ -38,12 +41,13 @@ ROWS = []
 
 
 def row(ids, title, *, mode=None, words="", clock=False, again=False,
-        named=False):
+        named=False, offloads=False):
     """Decorator: a row of the table"""
     def add(function):
         code = function.__code__
         ROWS.append(Row(ids.split(), title, function, mode, words, clock,
-                        again, named, f"{pathlib.Path(code.co_filename).name}:"
+                        again, named, offloads,
+                        f"{pathlib.Path(code.co_filename).name}:"
                         f"{code.co_firstlineno}"))
         return function
     return add
@@ -90,7 +94,8 @@ def chosen(wanted):
                    for name in row.ids + [row.where.partition(".")[0]])
     found = [row for row in ROWS
              if (asked(row) if wanted else not row.named) and
-             (CLOCK or not row.clock) and not (SLOW and row.again)]
+             (CLOCK or not row.clock) and not (SLOW and row.again) and
+             (OFFLOADS or not row.offloads)]
     return found[SHARD[0] - 1::SHARD[1]]
 
 
