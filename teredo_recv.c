@@ -171,6 +171,16 @@ static unsigned int teredo_rcv_trim(struct sk_buff *skb, unsigned int hlen,
 
 /* What is behind extension headers is looked at where it counts */
 #define TEREDO_TYPE_BEHIND	(-2)
+/* It is behind more of them than anybody needs: neighbour discovery, perhaps */
+#define TEREDO_TYPE_UNSEEN	(-3)
+#define TEREDO_EXT_HDRS_MAX	12
+
+static bool teredo_is_ext_hdr(u8 nexthdr)
+{
+	return nexthdr == NEXTHDR_HOP || nexthdr == NEXTHDR_ROUTING ||
+	       nexthdr == NEXTHDR_FRAGMENT || nexthdr == NEXTHDR_AUTH ||
+	       nexthdr == NEXTHDR_DEST;
+}
 
 /* ICMPv6 type of the packet, or negative if it is something else */
 static int teredo_rcv_icmp6_type(struct sk_buff *skb, unsigned int hlen)
@@ -178,29 +188,49 @@ static int teredo_rcv_icmp6_type(struct sk_buff *skb, unsigned int hlen)
 	u8 nexthdr = teredo_rcv_ip6(skb, hlen)->nexthdr;
 
 	if (nexthdr != IPPROTO_ICMPV6)
-		return unlikely(ipv6_ext_hdr(nexthdr)) ? TEREDO_TYPE_BEHIND :
-							 -1;
+		return unlikely(teredo_is_ext_hdr(nexthdr)) ?
+			TEREDO_TYPE_BEHIND : -1;
 	if (!pskb_may_pull(skb, hlen + sizeof(struct ipv6hdr) +
 				sizeof(struct icmp6hdr)))
 		return -1;
 	return skb->data[hlen + sizeof(struct ipv6hdr)];
 }
 
-/* The same of a packet with extension headers */
+/*
+ * The same of a packet with extension headers. They may lie in thousands of
+ * fragments, which are walked for each of them, and ipv6_skip_exthdr() of
+ * older kernels has no limit.
+ */
 static noinline int teredo_rcv_icmp6_behind(const struct sk_buff *skb,
 					    unsigned int hlen)
 {
+	unsigned int off = hlen + sizeof(struct ipv6hdr);
 	u8 nexthdr = teredo_rcv_ip6(skb, hlen)->nexthdr;
-	__be16 frag;
-	u8 buf, *type;
-	int off;
+	struct frag_hdr buf;			/* none is shorter */
+	const struct frag_hdr *hdr;
+	const u8 *type;
+	unsigned int n;
 
-	off = ipv6_skip_exthdr(skb, hlen + sizeof(struct ipv6hdr), &nexthdr,
-			       &frag);
-	if (off < 0 || nexthdr != IPPROTO_ICMPV6 ||
-	    frag & htons(IP6_OFFSET))
+	for (n = 0; teredo_is_ext_hdr(nexthdr); n++) {
+		if (n == TEREDO_EXT_HDRS_MAX)
+			return TEREDO_TYPE_UNSEEN;
+		hdr = skb_header_pointer(skb, off, sizeof(buf), &buf);
+		if (!hdr)
+			return -1;
+		if (nexthdr == NEXTHDR_FRAGMENT) {
+			if (hdr->frag_off & htons(IP6_OFFSET))
+				return -1;
+			off += sizeof(*hdr);
+		} else if (nexthdr == NEXTHDR_AUTH) {
+			off += ipv6_authlen((const struct ipv6_opt_hdr *)hdr);
+		} else {
+			off += ipv6_optlen((const struct ipv6_opt_hdr *)hdr);
+		}
+		nexthdr = hdr->nexthdr;
+	}
+	if (nexthdr != IPPROTO_ICMPV6)
 		return -1;
-	type = skb_header_pointer(skb, off, sizeof(buf), &buf);
+	type = skb_header_pointer(skb, off, sizeof(*type), &buf);
 	return type ? *type : -1;
 }
 
@@ -210,7 +240,8 @@ static bool teredo_rcv_is_nd(const struct sk_buff *skb, unsigned int hlen,
 {
 	if (unlikely(type == TEREDO_TYPE_BEHIND))
 		type = teredo_rcv_icmp6_behind(skb, hlen);
-	return type >= NDISC_ROUTER_SOLICITATION && type <= NDISC_REDIRECT;
+	return type == TEREDO_TYPE_UNSEEN ||
+	       (type >= NDISC_ROUTER_SOLICITATION && type <= NDISC_REDIRECT);
 }
 
 /*
@@ -593,10 +624,12 @@ static unsigned int teredo_rcv_elsewhere(const struct teredo_config *cfg,
 	if (!teredo_ipv4_global(from.addr, cfg->private_ok) &&
 	    !teredo_same_nat(q, &ip6->saddr))
 		return TEREDO_A_STATS_RX_NOT_GLOBAL;
+	if (!from.port || !peer)
+		return TEREDO_A_STATS_RX_BAD_NONCE;
 	/* it will be sent to, so not one that only a forger has (G-10) */
 	if (inet_addr_type(net, from.addr) != RTN_UNICAST)
 		return TEREDO_A_STATS_RX_NOT_GLOBAL;
-	if (!from.port || !peer || !teredo_nonce_proves(peer, tr->nonce))
+	if (!teredo_nonce_proves(peer, tr->nonce))
 		return TEREDO_A_STATS_RX_BAD_NONCE;
 	return 0;
 }

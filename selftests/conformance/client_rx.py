@@ -184,6 +184,11 @@ def _(lab):
         lab.refused(origin(*CLIENT) +
                     icmp6(CLIENT_ADDRESS, lab.own, kind, body=bytes(20),
                           hop_limit=255), "rx_nd", MY_SERVER)
+    packet = from_peer(lab)
+    for _ in range(12):
+        packet = behind(packet)
+    lab.taken(packet)
+    lab.refused(behind(packet), "rx_nd")
 
 
 @client("CL-RX-08 CL-P-04 AMB-10", "silent for 40 s, then it speaks: accepted",

@@ -19,7 +19,7 @@ ELSEWHERE = (OTHER_CLIENT[0], CLIENT[1])
 @relays("RL-RX-02 SEC-15 SEC-16 SEC-45",
         "from another port or address than it says: dropped")
 def _(lab):
-    packet = from_client(to=HOST6)
+    packet = from_client()
     for known in False, True:
         for src in OTHER_PORT, ELSEWHERE:
             lab.refused(packet, "rx_bad_mapping", src)
@@ -203,6 +203,11 @@ def _(lab):
                        hop_limit=255)
         lab.refused(packet, "rx_nd")
         lab.refused(behind(packet), "rx_nd")
+    packet = from_client(to=HOST6)
+    for _ in range(12):
+        packet = behind(packet)
+    lab.taken(packet)
+    lab.refused(behind(packet), "rx_nd")
 
 
 # How it is operated
