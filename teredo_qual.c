@@ -495,9 +495,8 @@ static bool teredo_ctrl_allowed(struct teredo_dev *t, struct teredo_ep to,
 	__be32 primary, secondary;
 
 	if (q && to.addr == q->mapped.addr && to.port)
-		return to.port == q->mapped.port ||
-		       (skb->len == sizeof(struct ipv6hdr) &&
-			teredo_is_bubble(ipv6_hdr(skb)));
+		return skb->len == sizeof(struct ipv6hdr) &&
+		       teredo_is_bubble(ipv6_hdr(skb));
 	teredo_servers(t, q, &primary, &secondary);
 	return to.port == htons(TEREDO_UDP_PORT) && to.addr &&
 	       (to.addr == primary || to.addr == secondary);

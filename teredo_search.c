@@ -22,6 +22,7 @@
 #define TEREDO_RETRY_RELAY	(30 * HZ)	/* RL-TX-13 */
 #define TEREDO_RETRY_TEST	(2 * HZ)	/* CL-TX-10 */
 #define TEREDO_RELEASE_ROUNDS	8
+#define TEREDO_HELD_BYTES	(2 * TEREDO_QUEUE_BYTES)	/* of memory */
 
 /* A connectivity test: ICMPv6 echo with a nonce for data (N-15) */
 struct teredo_test {
@@ -676,7 +677,8 @@ void teredo_test_held(struct teredo_dev *t, const struct teredo_config *cfg,
 	    !teredo_bucket_take(t, &t->rx_test_bucket,
 				DIV_ROUND_UP(cfg->bubble_rate, 10)))
 		goto drop;
-	if (!teredo_queue_charge(t, skb))
+	/* a stranger's small fragments must not use up what is for all */
+	if (skb->truesize > TEREDO_HELD_BYTES || !teredo_queue_charge(t, skb))
 		goto drop;
 	if (!peer)
 		peer = teredo_peer_make(t, cfg, &ipv6_hdr(skb)->saddr, true);

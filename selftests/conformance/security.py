@@ -204,15 +204,19 @@ def ctrl_send(lab, to, payload=wire.V1):
     return 0
 
 
-@client("SEC-31", "control packets go to the servers and the own mapping")
+@client("SEC-31", "control packets go to the servers, bubbles to the mapping")
 def _(lab):
     second = ("65.54.227.121", PORT)
     for to in MY_SERVER, second:
         lab.equal(ctrl_send(lab, to), 0, f"to {to}")
         lab.expect([(to, wire.V1)], {"tx_ctrl": 1})
-    lab.equal(ctrl_send(lab, ME), 0, "to the own mapping")
-    lab.settle()
-    for to in ((OTHER_SERVER, PORT + 1), (PRIMARY, PORT), CLIENT,
+    own = bubble(lab.own, lab.own)
+    for to in ME, (ME[0], ME[1] + 1):
+        lab.equal(ctrl_send(lab, to, own), 0, f"a bubble to {to}")
+        lab.settle()
+        lab.equal(ctrl_send(lab, to, own + b"more"), errno.EINVAL,
+                  f"more than a bubble to {to}")
+    for to in ((OTHER_SERVER, PORT + 1), (PRIMARY, PORT), CLIENT, ME,
                (ME[0], ME[1] + 1)):
         lab.equal(ctrl_send(lab, to), errno.EINVAL, f"to {to}")
     lab.expect()
@@ -622,6 +626,16 @@ def _(lab):
         lab.settle()
         lab.link.send_parts(udp6(FAR, lab.own, bytes(size)), STRANGER, lab.here)
         lab.equal(lab.settle()[1], moved, f"counters of {size} octets")
+
+
+@client("SEC-53 C-34", "what waits for a test takes no more memory than it may")
+def _(lab):
+    # each fragment is a buffer of its own
+    for size, moved in (128, {"rx_test_limited": 1}), (1280, {"tx_tests": 1}):
+        lab.settle()
+        lab.link.send_parts(udp6(FAR, lab.own, bytes(4000)), STRANGER,
+                            lab.here, size)
+        lab.equal(lab.settle()[1], moved, f"counters, {size} octets each")
 
 
 @server("SEC-55 SV-39", "a flood of solicitations: bounded for a network, "
