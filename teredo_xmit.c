@@ -561,7 +561,7 @@ teredo_output(struct teredo_dev *t, const struct teredo_config *cfg,
 		return 0;
 	}
 	DEV_STATS_INC(t->dev, tx_dropped);
-	return err;
+	return err > 0 ? net_xmit_errno(err) : err;
 
 nomem:
 	teredo_tx_drop(t, skb, TEREDO_A_STATS_TX_NO_MEMORY);
