@@ -481,7 +481,7 @@ static int teredo_changelink(struct net_device *dev, struct nlattr *tb[],
 		return err;
 	}
 	if (cfg->mode != old->mode || cfg->port != old->port)
-		t->port = 0;
+		WRITE_ONCE(t->port, 0);
 	if (cfg->mode != old->mode || cfg->prefix != old->prefix)
 		teredo_qual_forget(t);
 	reroute = cfg->fwmark != old->fwmark;
@@ -665,6 +665,9 @@ static void __net_exit teredo_net_pre_exit(struct net *net)
 {
 	struct teredo_dev *t;
 
+	/* nothing new can come to use a namespace that goes */
+	if (!READ_ONCE(teredo_n_devices))
+		return;
 	rtnl_lock();
 	list_for_each_entry(t, &teredo_devices, siblings) {
 		if (t->net != net)

@@ -324,8 +324,8 @@ teredo_parse_headers(struct teredo_parsed *p, const __u8 *data,
 }
 
 #define TEREDO_TRAILERS_MAX	32	/* with more a packet is dropped */
-/* what so many of the longest take */
-#define TEREDO_TRAILERS_SPAN	(TEREDO_TRAILERS_MAX * (2 + 255))
+/* what so many of the longest take, and the head of one more */
+#define TEREDO_TRAILERS_SPAN	(TEREDO_TRAILERS_MAX * (2 + 255) + 2)
 #define TEREDO_ALTERNATES_MAX	4	/* C-29 */
 
 /* struct teredo_alternate - an entry of an Alternate Address trailer (T-04) */
