@@ -107,15 +107,8 @@ static void sort_set(struct servers *s, __be32 secondary)
 	}
 }
 
-static void add_to_set(struct teredod *t, __be32 addr)
+static void add_to_set(struct servers *s, __be32 addr)
 {
-	struct servers *s = &t->servers;
-
-	if (!teredo_ipv4_global(addr, t->link.conf.private_ok)) {
-		teredod_log(t, LOG_WARNING, "no server can be at %s",
-			    ip4_text(addr).s);
-		return;
-	}
 	if (!in_set(s, addr) && s->n_set < SERVERS_MAX)
 		s->set[s->n_set++] = addr;
 }
@@ -125,6 +118,15 @@ static void clear(struct servers *s)
 	s->n = 0;
 	s->n_set = 0;
 	s->current = 0;
+}
+
+static bool is_fit(struct teredod *t, __be32 addr)
+{
+	if (teredo_ipv4_global(addr, t->link.conf.private_ok))
+		return true;
+	teredod_log(t, LOG_WARNING, "no server can be at %s",
+		    ip4_text(addr).s);
+	return false;
 }
 
 /* The secondary comes after the servers */
@@ -137,8 +139,10 @@ static void resolved(struct teredod *t, const struct resolved *list,
 
 	clear(s);
 	for (i = 0; i < n; i++) {
+		if (!is_fit(t, list[i].addr))
+			continue;
 		if (list[i].name < t->options.n_servers)
-			add_to_set(t, list[i].addr);
+			add_to_set(s, list[i].addr);
 		else if (!secondary)
 			secondary = list[i].addr;
 	}
