@@ -19,7 +19,7 @@ ELSEWHERE = (OTHER_CLIENT[0], CLIENT[1])
 @relays("RL-RX-02 SEC-15 SEC-16 SEC-45",
         "from another port or address than it says: dropped")
 def _(lab):
-    packet = from_client()
+    packet = from_client(to=HOST6)
     for known in False, True:
         for src in OTHER_PORT, ELSEWHERE:
             lab.refused(packet, "rx_bad_mapping", src)
