@@ -485,8 +485,7 @@ void teredo_ctrl_err(struct teredo_dev *t, __be32 server, u8 type, u8 code)
 
 /* May a control packet go there (SEC-31)? What finds out how long the NAT keeps
  * a mapping sends a bubble to that of a port of the helper's own (CL-I-05): to
- * other ports of the mapped address, which the helper only says is ours, goes
- * nothing else.
+ * the mapped address, which the helper only says is ours, goes nothing else.
  */
 static bool teredo_ctrl_allowed(struct teredo_dev *t, struct teredo_ep to,
 				const struct sk_buff *skb)
@@ -560,7 +559,7 @@ int teredo_ctrl_send(struct teredo_dev *t, struct nlattr *attrs[],
 	} else {
 		kfree_skb(skb);
 		NL_SET_ERR_MSG_ATTR(extack, attrs[TEREDO_A_CTRL_ADDRESS],
-				    "neither a server nor the own mapped address");
+				    "neither a server nor a bubble to the own mapping");
 		err = -EINVAL;
 	}
 	local_bh_enable();
