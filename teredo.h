@@ -599,6 +599,7 @@ struct teredo_peer *teredo_peer_make(struct teredo_dev *t,
 bool teredo_peer_remove(struct teredo_peer *peer);
 void teredo_peers_shrink(struct teredo_dev *t, u32 max);
 void teredo_peers_reroute(struct teredo_dev *t);
+void teredo_peers_revoke(struct teredo_dev *t, const struct teredo_config *cfg);
 void teredo_peer_schedule(struct teredo_peer *peer, u32 wait);
 void teredo_peer_schedule_idle(struct teredo_peer *peer, u32 wait);
 void teredo_peer_rank(struct teredo_peer *peer, bool trusted);

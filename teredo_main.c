@@ -460,8 +460,8 @@ static int teredo_changelink(struct net_device *dev, struct nlattr *tb[],
 {
 	struct teredo_dev *t = netdev_priv(dev);
 	struct teredo_config *cfg, *old;
+	bool reroute, revoked;
 	struct sock *sk;
-	bool reroute;
 	int err;
 
 	/* all of it is about packets that leave there */
@@ -485,9 +485,14 @@ static int teredo_changelink(struct net_device *dev, struct nlattr *tb[],
 	if (cfg->mode != old->mode || cfg->prefix != old->prefix)
 		teredo_qual_forget(t);
 	reroute = cfg->fwmark != old->fwmark;
+	revoked = old->private_ok && !cfg->private_ok;
 	rcu_assign_pointer(t->cfg, cfg);
 	kfree_rcu(old, rcu);
+	if (reroute || revoked)
+		synchronize_net();	/* the last look-up by the old one */
 	teredo_peers_shrink(t, cfg->max_peers);
+	if (revoked)
+		teredo_peers_revoke(t, cfg);
 	if (cfg->mode != TEREDO_MODE_SERVER)
 		teredo_keys_flush(t);
 	sk = rtnl_dereference(t->sk);
@@ -496,10 +501,8 @@ static int teredo_changelink(struct net_device *dev, struct nlattr *tb[],
 	sk = rtnl_dereference(t->sk2);
 	if (sk)
 		teredo_sock_pmtu(sk, cfg);
-	if (reroute) {
-		synchronize_net();	/* the last look-up by the old one */
+	if (reroute)
 		teredo_peers_reroute(t);
-	}
 	teredo_local_update(t, false);
 	teredo_dev_notify(t);
 	return 0;

@@ -533,6 +533,40 @@ void teredo_peers_reroute(struct teredo_dev *t)
 	rhashtable_walk_exit(&iter);
 }
 
+/* Would this peer be made without `private` (G-14)? */
+static bool teredo_peer_global(const struct teredo_peer *peer,
+			       const struct teredo_config *cfg)
+{
+	union teredo_path path = teredo_path(peer);
+
+	if (teredo_has_prefix(&peer->addr, cfg->prefix))
+		return teredo_addr_valid(&peer->addr, false) &&
+		       teredo_ipv4_global(teredo_server(&peer->addr), false);
+	return !path.addr || teredo_ipv4_global(path.addr, false);
+}
+
+/**
+ * teredo_peers_revoke - remove the peers that only `private` allowed
+ * @t: the device
+ * @cfg: its configuration, by which no more of them are made
+ *
+ * Process context.
+ */
+void teredo_peers_revoke(struct teredo_dev *t, const struct teredo_config *cfg)
+{
+	struct rhashtable_iter iter;
+	struct teredo_peer *peer;
+
+	rhashtable_walk_enter(&t->peers, &iter);
+	rhashtable_walk_start(&iter);
+	while ((peer = rhashtable_walk_next(&iter)))
+		/* resized: some come twice */
+		if (!IS_ERR(peer) && !teredo_peer_global(peer, cfg))
+			teredo_peer_remove(peer);
+	rhashtable_walk_stop(&iter);
+	rhashtable_walk_exit(&iter);
+}
+
 /**
  * teredo_peers_start - what peers need while the device is up
  * @t: the device

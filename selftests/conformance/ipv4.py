@@ -190,6 +190,35 @@ def _(lab):
     lab.bubbled(bubble(address, HOST6), ("10.0.0.1", 1234))
 
 
+def private_no_longer(lab, address, endpoint, packet):
+    """A peer with a private address goes with the switch, and no other"""
+    lab.is_peer(address, "trusted", endpoint)
+    lab.set("private off")
+    lab.is_peer(address, None)
+    lab.is_peer(r.CLIENT_ADDRESS, "trusted", r.CLIENT)
+    lab.unsent(packet, "tx_not_global")
+
+
+@client("SEC-32 G-14", "client: `private off`, and private peers are forgotten",
+        words="private on")
+def _(lab):
+    endpoint = ("10.0.0.1", 1234)
+    address = teredo(OTHER_SERVER, *endpoint)
+    lab.bubbled(bubble(r.CLIENT_ADDRESS, lab.own))
+    lab.bubbled(bubble(address, lab.own), endpoint)
+    private_no_longer(lab, address, endpoint, c.data(lab, to=address))
+
+
+@relay("SEC-32 G-14", "relay: `private off`, and private peers are forgotten",
+       words="private on accept-unknown on")
+def _(lab):
+    endpoint = ("10.0.0.1", 1234)
+    address = teredo(OTHER_SERVER, *endpoint)
+    lab.bubbled(bubble(r.CLIENT_ADDRESS, HOST6))
+    lab.bubbled(bubble(address, HOST6), endpoint)
+    private_no_longer(lab, address, endpoint, r.data(to=address))
+
+
 @server("G-14", "server: `private on` lets private addresses pass",
         words="private on")
 def _(lab):
