@@ -6,8 +6,8 @@
  * off, check source and destination, find the peer, deliver. A relay's and a
  * client's rules follow the rows RL-RX and CL-RX; a server's are in
  * teredo_server.c. Nothing is learned from a packet before all its checks
- * have passed (COM-03). teredo_encap_rcv() at the end strings the steps
- * together.
+ * have passed (COM-03), but for that of ECN. teredo_encap_rcv() at the end
+ * strings the steps together.
  */
 #include <linux/icmpv6.h>
 #include <linux/ipv6.h>

@@ -150,12 +150,17 @@ def bubble(src, dst, hop_limit=64):
 
 
 def behind(packet, kind=60, first=1):
-    """The same packet behind an extension header of 8 octets: destination
-    options (one, PadN) or routing (no segments left)."""
+    """The same packet behind an extension header of 8 octets; first is its
+    third octet, see EXTENSIONS."""
     header = struct.pack("!BBBBI", packet[6], 0, first, 4 if first else 0, 0)
     length = struct.unpack("!H", packet[4:6])[0] + len(header)
     return packet[:4] + struct.pack("!HB", length, kind) + packet[7:40] + \
         header + packet[40:]
+
+
+# hop-by-hop options and destination options (one, PadN), routing (no segments
+# left), fragment (the first, and all of it), authentication
+EXTENSIONS = ((0, 1), (60, 1), (43, 0), (44, 0), (51, 0))
 
 
 def udp6(src, dst, data, ports=(6000, 5000), hop_limit=64):

@@ -5,8 +5,8 @@ import json
 import subprocess
 
 import wire
-from wire import (CLIENT, CLIENT_ADDRESS, OTHER_SERVER, PORT, behind, bubble,
-                  echo, icmp6, origin, ra, teredo, udp6)
+from wire import (CLIENT, CLIENT_ADDRESS, EXTENSIONS, OTHER_SERVER, PORT,
+                  behind, bubble, echo, icmp6, origin, ra, teredo, udp6)
 
 from .client import (PAIR, data, from_peer, pair, proved, reply, tested,
                      trusted)
@@ -179,8 +179,8 @@ def _(lab):
         packet = icmp6(CLIENT_ADDRESS, lab.own, kind, body=bytes(20),
                        hop_limit=255)
         lab.refused(packet, "rx_nd")
-        lab.refused(behind(packet), "rx_nd")
-        lab.refused(behind(packet, 43, 0), "rx_nd")
+        for header in EXTENSIONS:
+            lab.refused(behind(packet, *header), "rx_nd")
         lab.refused(origin(*CLIENT) +
                     icmp6(CLIENT_ADDRESS, lab.own, kind, body=bytes(20),
                           hop_limit=255), "rx_nd", MY_SERVER)

@@ -297,6 +297,21 @@ def _(lab):
     lab.taken(udp6(CLIENT_ADDRESS, lab.own, b"x", hop_limit=77), ttl=1)
 
 
+@client("TUN-04", "TTL: what the namespace, or before that the route, says")
+def _(lab):
+    talking(lab)
+    lab.sysctl(lab.host, "ipv4.ip_default_ttl", 77)
+    try:
+        for words, ttl in ("", 77), ("hoplimit 33", 33):
+            lab.batch(lab.host,
+                      f"route replace default via {ROUTER} {words}")
+            lab.out(data(lab))
+            lab.equal([d.ttl for d in lab.settle()[0]], [ttl], "TTL")
+    finally:
+        lab.batch(lab.host, f"route replace default via {ROUTER}")
+        lab.sysctl(lab.host, "ipv4.ip_default_ttl", 64)
+
+
 def classed(packet, value):
     """The same with this traffic class"""
     return struct.pack("!I", 6 << 28 | value << 20) + packet[4:]

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The relay sends (RL-TX); and what all rows of relays need"""
 
+import subprocess
+
 import wire
 from wire import (CLIENT, CLIENT_ADDRESS, CONE, OTHER_SERVER, PORT, PRIMARY,
                   bubble, icmp6, ipv6, routed, teredo, udp6)
@@ -197,26 +199,45 @@ def _(lab):
     lab.expect(first(OTHER_ADDRESS, host=(OTHER_SERVER, PORT)), ONE)
 
 
-@relays("RL-TX-11 HR-07", "a private address of its own switches it on")
-def _(lab):
-    mode = lab.mode
-    lab.batch(lab.host, """
+def of_its_own(lab, address, local, direct):
+    """A device that leaves from this address: by `local`, or by its route"""
+    mode, words = lab.mode, f"local {address}" if local else ""
+    lab.batch(lab.host, f"""
         link delete teredo0
-        addr add 10.1.2.3/32 dev eth0
-        link add teredo0 type teredo mode """ + mode + """ local 10.1.2.3 port 3545
+        addr add {address}/32 dev eth0
+        route replace default via 203.219.21.1 src {address}
+        link add teredo0 type teredo mode {mode} {words} port 3545
         link set teredo0 up
         route add fe80::1/128 dev teredo0
         route add 2001::/32 via fe80::1 dev teredo0
         """)
     try:
-        lab.attach(mode, ("10.1.2.3", 3545))
-        lab.listen("10.1.2.3")
+        lab.attach(mode, (address, 3545))
+        lab.listen(address)
         lab.out(own(lab))
-        lab.expect([(CLIENT, bubble(HOST6, CLIENT_ADDRESS))] + first(),
-                   ONE | {"tx_bubbles_direct": 1})
+        lab.expect([(CLIENT, bubble(HOST6, CLIENT_ADDRESS))] * direct +
+                   first(), ONE | {"tx_bubbles_direct": 1} if direct else ONE)
     finally:
-        lab.ip("addr", "del", "10.1.2.3/32", "dev", "eth0")
+        lab.batch(lab.host, f"""
+            route replace default via 203.219.21.1
+            addr del {address}/32 dev eth0
+            """)
         lab.here = None
+
+
+@relays("RL-TX-11 HR-07", "a private address of its own switches it on")
+def _(lab):
+    of_its_own(lab, "10.1.2.3", True, True)
+    for address in ("10.1.2.3", "172.16.0.9", "172.31.255.9", "192.168.1.2",
+                    "100.64.0.9", "100.127.255.9"):
+        of_its_own(lab, address, False, True)
+
+
+@relays("RL-TX-12 HR-07", "beside the private ranges: it stays off")
+def _(lab):
+    for address in ("11.1.2.3", "172.15.255.9", "172.32.0.9", "192.169.1.2",
+                    "100.63.255.9", "100.128.0.9"):
+        of_its_own(lab, address, False, False)
 
 
 @relay("RL-TX-13", "a dead client each second: 4 bubbles, 30 s none, 4 bubbles",
@@ -290,8 +311,15 @@ def _(lab):
         lab.expect([(CLIENT, routed(packet))])
 
 
+def forget_path_mtu(lab):
+    """What the native host has learned when the row was run before"""
+    subprocess.run(["ip", "-n", lab.native, "-6", "route", "flush", "cache"],
+                   check=True)
+
+
 @relay("RL-TX-18 C-24 TUN-01 V6-05", "1280 octets pass, 1281 are too big")
 def _(lab):
+    forget_path_mtu(lab)
     contact(lab)
     packet = udp6(NATIVE, CLIENT_ADDRESS, bytes(1232))
     lab.out(packet)
@@ -302,6 +330,25 @@ def _(lab):
         lab.settle()
         lab.equal([found[:3] for found in lab.messages()], [(2, 0, mtu)],
                   f"errors for {mtu + 1} octets")
+
+
+@relay("RL-TX-18 C-30", "too big, past the routes: the sender is told all the "
+       "same")
+def _(lab):
+    forget_path_mtu(lab)
+    address = teredo(OTHER_SERVER, "198.41.0.6", 5000)
+    lab.errors()
+    tc = ("tc", "-n", lab.host)
+    subprocess.run([*tc, "qdisc", "add", "dev", "eth1", "clsact"], check=True)
+    try:
+        subprocess.run([*tc, "filter", "add", "dev", "eth1", "ingress",
+                        "protocol", "ipv6", "matchall", "action", "mirred",
+                        "egress", "redirect", "dev", "teredo0"], check=True)
+        lab.out(udp6(NATIVE, address, bytes(1400 - 48)))
+        lab.expect(moved={"tx_too_big": 1}, errors=[(2, 0)])
+    finally:
+        subprocess.run([*tc, "qdisc", "del", "dev", "eth1", "clsact"],
+                       check=True)
 
 
 @relay("TUN-15 C-30", "no error for an ICMPv6 error")

@@ -4,8 +4,8 @@
 import subprocess
 
 import wire
-from wire import (CLIENT, CLIENT_ADDRESS, PRIMARY, behind, bubble, icmp6,
-                  routed, teredo)
+from wire import (CLIENT, CLIENT_ADDRESS, EXTENSIONS, PRIMARY, behind, bubble,
+                  icmp6, routed, teredo)
 
 from .lab import HOST6, ME, NATIVE, NATIVE_2, RELAY
 from .relay import (ONE, OTHER_ADDRESS, OTHER_CLIENT, contact, data, first,
@@ -202,7 +202,8 @@ def _(lab):
         packet = icmp6(CLIENT_ADDRESS, HOST6, number, body=bytes(20),
                        hop_limit=255)
         lab.refused(packet, "rx_nd")
-        lab.refused(behind(packet), "rx_nd")
+        for header in EXTENSIONS:
+            lab.refused(behind(packet, *header), "rx_nd")
     packet = from_client(to=HOST6)
     for _ in range(12):
         packet = behind(packet)

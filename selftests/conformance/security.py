@@ -233,6 +233,20 @@ def _(lab):
     lab.equal(len(sent), answers.count(0), "datagrams")
 
 
+@client("SEC-31", "control packets: the helper is told that a queue drops")
+def _(lab):
+    queue = ("tc", "-n", lab.host, "qdisc")
+    subprocess.run([*queue, "add", "dev", "eth0", "root", "bfifo", "limit",
+                    "1"], check=True)
+    try:
+        lab.equal(ctrl_send(lab, MY_SERVER), errno.ENOBUFS, "full")
+    finally:
+        subprocess.run([*queue, "del", "dev", "eth0", "root"], check=True)
+    lab.expect()
+    lab.equal(ctrl_send(lab, MY_SERVER), 0, "no longer")
+    lab.expect([(MY_SERVER, wire.V1)], {"tx_ctrl": 1})
+
+
 @client("SEC-22 SEC-23 SEC-24 SEC-25", "what the helper refuses is counted")
 def _(lab):
     for number, counter in enumerate(("rx_ra_unsolicited", "rx_ra_nonce",
@@ -332,11 +346,33 @@ def own_forms(address):
         wire.ip6("2620:9::")[:8] + b"\2\0\x5e\xfe" + v4)]
 
 
+# Where they seem to be: nowhere, behind a router, in a tunnel without neighbours
+WAYS = (("", ""),
+        ("route add default via 2620::1 dev eth1",
+         "route del default via 2620::1 dev eth1"),
+        ("""link add far0 type dummy
+            link set far0 arp off up
+            route add 2002::/16 dev far0
+            route add 2620:9::/64 dev far0""", "link del far0"))
+
+
+def ways(lab):
+    """Each of these in turn"""
+    for there, away in WAYS:
+        lab.batch(lab.host, there)
+        try:
+            yield
+        finally:
+            lab.batch(lab.host, away)
+
+
 @relay("SEC-35 RL-TX-16", "a source that embeds an address of ours: dropped")
 def _(lab):
-    for address in RELAY[0], ME[0], "5.6.7.1":
-        for source in own_forms(address):
-            lab.unsent(udp6(source, CLIENT_ADDRESS, b"no"), "tx_loop6324", [])
+    for _ in ways(lab):
+        for address in RELAY[0], ME[0], "5.6.7.1":
+            for source in own_forms(address):
+                lab.unsent(udp6(source, CLIENT_ADDRESS, b"no"), "tx_loop6324",
+                           [])
     lab.unsent(udp6(teredo(RELAY[0], *STRANGER), CLIENT_ADDRESS, b"no"),
                "tx_source", [])
     for source in own_forms("198.41.0.4"):
@@ -347,9 +383,10 @@ def _(lab):
 @relay("SEC-36", "a destination that embeds an address of ours: dropped")
 def _(lab):
     contact(lab)
-    for address in RELAY[0], ME[0], "5.6.7.1":
-        for to in own_forms(address):
-            lab.refused(udp6(CLIENT_ADDRESS, to, b"no"), "rx_loop6324")
+    for _ in ways(lab):
+        for address in RELAY[0], ME[0], "5.6.7.1":
+            for to in own_forms(address):
+                lab.refused(udp6(CLIENT_ADDRESS, to, b"no"), "rx_loop6324")
     for to in own_forms("198.41.0.4"):
         lab.delivered()
         lab.send(udp6(CLIENT_ADDRESS, to, b"yes"))
@@ -360,9 +397,10 @@ def _(lab):
 
 @server("SEC-36", "a destination that embeds an address of ours: dropped")
 def _(lab):
-    for address in PRIMARY, SECONDARY, "5.6.7.1":
-        for to in own_forms(address):
-            lab.refused(echo(CLIENT_ADDRESS, to), "rx_loop6324")
+    for _ in ways(lab):
+        for address in PRIMARY, SECONDARY, "5.6.7.1":
+            for to in own_forms(address):
+                lab.refused(echo(CLIENT_ADDRESS, to), "rx_loop6324")
 
 
 @relay("SEC-35 SEC-36", "such an address on a link of ours: not dropped")

@@ -4,9 +4,9 @@
 import subprocess
 
 import wire
-from wire import (CLIENT, CLIENT_ADDRESS, CLIENT_LL, CLIENT_LL_CONE, PORT,
-                  PRIMARY, V1, V2, V3, V4, V6, V8, V9, auth, bubble, echo,
-                  origin, rs, server_linklocal, teredo)
+from wire import (CLIENT, CLIENT_ADDRESS, CLIENT_LL, CLIENT_LL_CONE,
+                  OTHER_SERVER, PORT, PRIMARY, V1, V2, V3, V4, V6, V8, V9,
+                  auth, bubble, echo, origin, rs, server_linklocal, teredo)
 
 from .lab import OTHER, SERVER
 from .rows import server
@@ -60,6 +60,12 @@ def _(lab):
     for good in (rs(reserved=b"\xff" * 4), rs(options=b"\1\1" + bytes(6)),
                  rs(options=b"\xfd\2" + bytes(14))):
         advertised(lab, good, V3 + V4)
+
+
+@server("N-03 SV-07", "more than 256 octets of a solicitation: rx_nd")
+def _(lab):
+    advertised(lab, rs(options=b"\xfd\x1f" + bytes(246)), V3 + V4)
+    lab.refused(rs(options=b"\xfd\x20" + bytes(254)), "rx_nd")
 
 
 @server("SV-07 A-10", "solicitations from any link-local source")
@@ -146,6 +152,8 @@ def _(lab):
 def _(lab):
     for dst in server_linklocal(PRIMARY), "ff02::1", "2620::1":
         lab.refused(rs(dst=dst), "rx_nd")
+    for dst in server_linklocal(OTHER_SERVER), "ff02::1", "2620::1", OWN_PEER:
+        lab.refused(rs(CLIENT_ADDRESS, dst), "rx_nd")
 
 
 @server("SV-11", "a solicitation from ::, a native or a foreign address")
@@ -155,6 +163,15 @@ def _(lab):
     lab.refused(rs(CLIENT_ADDRESS), "rx_bad_source", ("198.41.0.4", 5000))
     advertised(lab, rs(CLIENT_ADDRESS),
                V3 + wire.ra(PRIMARY, CLIENT_ADDRESS))
+
+
+@server("TUN-20", "the identification of advertisements: not always the same")
+def _(lab):
+    for _ in range(8):
+        lab.send(V1)
+    sent, _ = lab.settle()
+    lab.true(len(sent) == 8 and len({d.ident for d in sent}) > 1,
+             f"{[d.ident for d in sent]}")
 
 
 @server("SV-21 SV-24 E-02 C-03",

@@ -6,12 +6,12 @@ import hashlib
 import wire
 from keys import SHA256, Keys
 from wire import (CLIENT, CLIENT_ADDRESS, NONCE, PORT, PRIMARY, V1, V2, V3, V4,
-                  V7, V8, V9, auth, bubble, mac, origin, rs)
+                  V7, V8, V9, auth, bubble, echo, mac, origin, rs, teredo)
 
-from .lab import OTHER
+from .lab import NATIVE, OTHER
 from .rows import server
 from .server import OWN_PEER, advertised
-from .server_forward import OWN_BUBBLE, forwarded
+from .server_forward import NATIVE_TEST, OWN_BUBBLE, forwarded, natives
 
 REPLAYER = ("204.1.2.3", 4321)
 
@@ -39,6 +39,15 @@ def _(lab):
                         signed(secret=b"guess"),
                         auth(ident=b"host") + V1):
             lab.refused(payload, "rx_auth", dst=dst)
+
+
+@server("SV-08 N-03", "more than 256 octets of a solicitation, with a right "
+        "value", words="secure on")
+def _(lab):
+    keyed(lab)
+    longest = signed(rs(options=b"\xfd\x1f" + bytes(246)))
+    advertised(lab, longest, signed(V3 + V4))
+    lab.refused(signed(rs(options=b"\xfd\x20" + bytes(254))), "rx_nd")
 
 
 @server("CL-S-02 CL-S-04 CL-S-05 SV-30",
@@ -162,6 +171,28 @@ def _(lab):
              moved.get("tx_rate") == 200 - len(sent),
              f"{len(sent)} forwarded, {moved}")
     forwarded(lab, OWN_BUBBLE, V3 + OWN_BUBBLE)
+
+
+@server("SV-39 SEC-43", "tests of one /24 for native hosts starve no other",
+        words="rate 16")
+def _(lab):
+    lab.sysctl(lab.native, "ipv6.icmp.echo_ignore_all", 1)
+    try:
+        lab.settle()
+        natives(lab)
+        for i in range(200):
+            source = (f"198.41.7.{i % 250 + 1}", 4000 + i)
+            lab.send(echo(teredo(PRIMARY, *source), NATIVE), source)
+        _, moved = lab.settle()
+        count = len(natives(lab))
+        lab.true(0 < count < 100, f"{count} forwarded")
+        lab.equal(moved, {"tx_relayed": count, "tx_rate": 200 - count},
+                  "counters")
+        lab.send(NATIVE_TEST)
+        lab.settle()
+        lab.equal(len(natives(lab)), 1, "of another network")
+    finally:
+        lab.sysctl(lab.native, "ipv6.icmp.echo_ignore_all", 0)
 
 
 @server("SV-41", "a second server on the host shares nothing",

@@ -92,6 +92,14 @@ def _(lab):
     lab.taken(from_peer(lab) + trailer(0x80) * 32)
     for rest in trailer(0x80), trailer(0x40), nonce_trailer(b"wxyz"):
         lab.refused(from_peer(lab) + trailer(0x80) * 32 + rest, "rx_trailer")
+    # the longest that there are
+    packet = from_peer(lab)
+    for rest, moved in ((b"", {}), (b"\x80", {}),
+                        (trailer(0x80), {"rx_trailer": 1})):
+        lab.settle()
+        lab.link.send_parts(packet + trailer(0x80, bytes(255)) * 32 + rest,
+                            CLIENT, lab.here)
+        lab.expect(moved=moved, delivered=[] if moved else [packet])
 
 
 @client("T-02 X-TR-01 X-TR-02",
@@ -229,9 +237,11 @@ def _(lab):
         " behind our NAT", clock=True)
 def _(lab):
     nonce = asked(lab)
-    lab.refused(bubble(CLIENT_ADDRESS, lab.own) + nonce_trailer(nonce),
-                "rx_not_global", ("192.168.7.9", 5000))
-    lab.is_peer(CLIENT_ADDRESS, "incomplete")
+    # nor to all of a link, nor to ourselves
+    for address in "192.168.7.9", "5.6.7.255", "5.6.7.1", ME[0]:
+        lab.refused(bubble(CLIENT_ADDRESS, lab.own) + nonce_trailer(nonce),
+                    "rx_not_global", (address, 5000))
+        lab.is_peer(CLIENT_ADDRESS, "incomplete")
 
 
 @client("X-SN-10", "data from elsewhere counts once a bubble has proved it",
@@ -376,6 +386,24 @@ def _(lab):
                     "tx_bubbles_indirect": 1})
 
 
+@client("X-TR-05 T-04", "of two lists of alternates the first counts, whatever "
+        "is reserved in it", clock=True)
+def _(lab):
+    behind_nat(lab)
+    packet = bubble(lab.own, THEIR_ADDRESS)
+    for trailers in (
+            alternate_trailer(NEAR) + alternate_trailer((NEAR[0], 5002)),
+            alternate_trailer(NEAR) + trailer(3, bytes(7)),
+            trailer(3, b"\xff\xff" + alternate_trailer(NEAR)[4:])):
+        relayed(lab, trailers, THEIR_ADDRESS, THEIRS)
+        lab.wait(2.5)
+        lab.expect([(THEIRS, packet), (NEAR, packet),
+                    (PEER_SERVER,
+                     packet + ANY_NONCE + alternate_trailer(ME))],
+                   {"rx_bubbles": 1, "tx_bubbles_direct": 2,
+                    "tx_bubbles_indirect": 1})
+
+
 @client("X-HP-05 T-04 T-07", "malformed alternates: dropped")
 def _(lab):
     behind_nat(lab)
@@ -409,6 +437,20 @@ def _(lab):
                 (PEER_SERVER, packet + ANY_NONCE + alternate_trailer(ME))],
                {"rx_bubbles": 1, "tx_alt_limited": 3, "tx_bubbles_direct": 2,
                 "tx_bubbles_indirect": 1})
+
+
+@client("SEC-61", "bubbles to alternates are among those that are limited",
+        words="bubble-rate 1", clock=True)
+def _(lab):
+    behind_nat(lab)
+    packet = bubble(lab.own, THEIR_ADDRESS)
+    near = [(NEAR[0], NEAR[1] + i) for i in range(4)]
+    relayed(lab, alternate_trailer(*near), THEIR_ADDRESS, THEIRS)
+    lab.wait(0.5)
+    # nor does the indirect one leave that follows
+    lab.expect([(THEIRS, packet), (near[0], packet)],
+               {"rx_bubbles": 1, "tx_alt_limited": 3, "tx_bubbles_direct": 2,
+                "tx_bubble_limited": 1})
 
 
 @client("SEC-61 AMB-21", "alternates of a peer behind another NAT: not used",
