@@ -210,6 +210,8 @@ static bool is_event(const struct genl *g, const struct nlmsghdr *nlh)
 static void handle(struct genl *g, struct genl_wait *w,
 		   const struct nlmsghdr *nlh)
 {
+	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR && nlh->nlmsg_seq == w->seq)
+		g->interrupted = true;
 	if (is_event(g, nlh)) {
 		if (keep_event(g, nlh) < 0)
 			finish(w, -ENOMEM);
@@ -241,9 +243,7 @@ static int transact(struct genl *g, struct nlmsghdr *nlh, genl_cb cb, void *arg)
 
 	while (!w.done) {
 		len = receive(g, buf, sizeof(buf), 0);
-		if (len == -ENOBUFS)	/* notifications were lost, not ours */
-			continue;
-		if (len < 0)
+		if (len < 0)		/* ENOBUFS: the answer is lost */
 			return fail(g, len, "netlink: %s", strerror(-len));
 		left = len;
 		for (rx = (void *)buf; mnl_nlmsg_ok(rx, left);
@@ -262,6 +262,7 @@ int genl_do(struct genl *g, struct nlmsghdr *nlh, genl_cb cb, void *arg)
 int genl_dump(struct genl *g, struct nlmsghdr *nlh, genl_cb cb, void *arg)
 {
 	nlh->nlmsg_flags |= NLM_F_DUMP;
+	g->interrupted = false;
 	return transact(g, nlh, cb, arg);
 }
 
@@ -321,22 +322,6 @@ int genl_recv(struct genl *g, genl_cb cb, void *arg)
 	}
 }
 
-static void find_monitor(struct genl *g, const struct nlattr *groups)
-{
-	struct nlattr *tb[CTRL_ATTR_MCAST_GRP_MAX + 1];
-	const struct nlattr *group;
-
-	mnl_attr_for_each_nested(group, groups) {
-		genl_parse_nested(group, tb, CTRL_ATTR_MCAST_GRP_MAX);
-		if (tb[CTRL_ATTR_MCAST_GRP_NAME] &&
-		    tb[CTRL_ATTR_MCAST_GRP_ID] &&
-		    !strcmp(mnl_attr_get_str(tb[CTRL_ATTR_MCAST_GRP_NAME]),
-			    TEREDO_MCGRP_MONITOR))
-			g->monitor =
-				mnl_attr_get_u32(tb[CTRL_ATTR_MCAST_GRP_ID]);
-	}
-}
-
 static int got_family(const struct nlmsghdr *nlh, void *arg)
 {
 	struct nlattr *tb[CTRL_ATTR_MAX + 1];
@@ -346,8 +331,6 @@ static int got_family(const struct nlmsghdr *nlh, void *arg)
 	if (!tb[CTRL_ATTR_FAMILY_ID])
 		return -EBADMSG;
 	g->family = mnl_attr_get_u16(tb[CTRL_ATTR_FAMILY_ID]);
-	if (tb[CTRL_ATTR_MCAST_GROUPS])
-		find_monitor(g, tb[CTRL_ATTR_MCAST_GROUPS]);
 	return 0;
 }
 
@@ -404,16 +387,4 @@ void genl_close(struct genl *g)
 int genl_fd(const struct genl *g)
 {
 	return mnl_socket_get_fd(g->nl);
-}
-
-int genl_join_monitor(struct genl *g)
-{
-	if (!g->monitor)
-		return fail(g, -ENOENT, "the teredo module has no group \"%s\"",
-			    TEREDO_MCGRP_MONITOR);
-	if (mnl_socket_setsockopt(g->nl, NETLINK_ADD_MEMBERSHIP, &g->monitor,
-				  sizeof(g->monitor)) >= 0)
-		return 0;
-	return fail(g, -errno, "cannot join the group \"%s\": %s",
-		    TEREDO_MCGRP_MONITOR, strerror(errno));
 }

@@ -15,6 +15,7 @@
 #ifndef _TEREDO_GENL_H
 #define _TEREDO_GENL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <libmnl/libmnl.h>
@@ -24,8 +25,8 @@
  * struct genl - a generic netlink socket that knows family "teredo"
  * @nl: socket, bound to the network namespace it was opened in
  * @family: number of the family
- * @monitor: number of multicast group "monitor", 0 if there is none
  * @seq: sequence number of the last request
+ * @interrupted: the list changed while the last dump went on
  * @error: why the last call failed
  * @events: notifications that came in while a request waited for its answer
  * @events_len: octets in @events
@@ -34,8 +35,8 @@
 struct genl {
 	struct mnl_socket	*nl;
 	uint16_t		family;
-	uint32_t		monitor;
 	uint32_t		seq;
+	bool			interrupted;
 	char			error[256];
 	char			*events;
 	size_t			events_len;
@@ -71,11 +72,10 @@ struct nlmsghdr *genl_request(struct genl *g, uint8_t cmd);
  */
 int genl_do(struct genl *g, struct nlmsghdr *nlh, genl_cb cb, void *arg);
 
-/* The same for a dump; @cb gets each object */
+/* The same for a dump; @cb gets each object. With @g->interrupted some may be
+ * missing, or come twice.
+ */
 int genl_dump(struct genl *g, struct nlmsghdr *nlh, genl_cb cb, void *arg);
-
-/* Joins multicast group "monitor"; notifications come through genl_recv() */
-int genl_join_monitor(struct genl *g);
 
 /**
  * genl_recv - deliver notifications without waiting

@@ -46,6 +46,9 @@ int cmd_encode(int argc, char **argv);
 int failed(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int bad_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* genl_dump(), with a warning if the list changed meanwhile */
+int dump(struct genl *g, struct nlmsghdr *nlh, genl_cb cb, void *arg);
+
 /* Text of an address; valid until the fourth call after this one */
 const char *ipv4_text(__be32 addr);
 const char *ipv6_text(const struct in6_addr *addr);

@@ -316,7 +316,7 @@ static int key_list(int argc, char **argv)
 	if (argc != 1)
 		return bad_usage("key list DEV");
 	status = start(&g, argv[0], &nlh, TEREDO_CMD_KEY_GET, NULL);
-	if (!status && genl_dump(&g, nlh, got_key, &ks))
+	if (!status && dump(&g, nlh, got_key, &ks))
 		status = failed("%s: %s", argv[0], g.error);
 	genl_close(&g);
 	if (!status) {

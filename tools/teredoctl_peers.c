@@ -136,7 +136,7 @@ static int get_peers(struct genl *g, const char *dev, uint32_t ifindex,
 	nlh = genl_request(g, TEREDO_CMD_PEER_GET);
 	if (dev)
 		mnl_attr_put_u32(nlh, TEREDO_A_PEER_IFINDEX, ifindex);
-	if (!genl_dump(g, nlh, got_peer, p))
+	if (!dump(g, nlh, got_peer, p))
 		return CTL_OK;
 	return dev ? failed("%s: %s", dev, g->error) : failed("%s", g->error);
 }
@@ -215,7 +215,7 @@ static int find_targets(struct genl *g, const char *dev, struct targets *ts)
 	struct nlmsghdr *nlh = genl_request(g, TEREDO_CMD_DEV_GET);
 
 	if (!dev) {
-		if (genl_dump(g, nlh, got_target, ts))
+		if (dump(g, nlh, got_target, ts))
 			return failed("%s", g->error);
 		return CTL_OK;
 	}

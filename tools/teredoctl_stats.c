@@ -59,11 +59,13 @@ static const struct {
 	},
 	[TEREDO_A_STATS_RX_ND] = {
 		"rx_nd",
-		"Neighbor Discovery inside the tunnel",
+		"Neighbor Discovery inside the tunnel, a solicitation that "
+		"is not valid, or more than 12 extension headers",
 	},
 	[TEREDO_A_STATS_RX_TYPE] = {
 		"rx_type",
-		"neither bubble nor ICMPv6 at a server",
+		"of a kind that a server does not forward, or a client does "
+		"not take with an origin indication",
 	},
 	[TEREDO_A_STATS_RX_BAD_MAPPING] = {
 		"rx_bad_mapping",
@@ -75,7 +77,7 @@ static const struct {
 	},
 	[TEREDO_A_STATS_RX_UNTRUSTED] = {
 		"rx_untrusted",
-		"native source that failed its connectivity test",
+		"native source that has not passed its connectivity test",
 	},
 	[TEREDO_A_STATS_RX_UNKNOWN] = {
 		"rx_unknown",
@@ -191,7 +193,7 @@ static const struct {
 	},
 	[TEREDO_A_STATS_TX_BUBBLE_LIMITED] = {
 		"tx_bubble_limited",
-		"bubble not sent, limit reached",
+		"bubble or connectivity test not sent, limit reached",
 	},
 	[TEREDO_A_STATS_TX_QUEUE_FULL] = {
 		"tx_queue_full",

@@ -302,7 +302,7 @@ static int get_devs(struct genl *g, const char *dev, struct status *s)
 		mnl_attr_put_strz(nlh, TEREDO_A_DEV_IFNAME, dev);
 		err = genl_do(g, nlh, got_dev, s);
 	} else {
-		err = genl_dump(g, nlh, got_dev, s);
+		err = dump(g, nlh, got_dev, s);
 	}
 	if (err && dev)
 		return failed("%s: %s", dev, g->error);

@@ -39,6 +39,15 @@ int bad_usage(const char *fmt, ...)
 	return CTL_USAGE;
 }
 
+int dump(struct genl *g, struct nlmsghdr *nlh, genl_cb cb, void *arg)
+{
+	int err = genl_dump(g, nlh, cb, arg);
+
+	if (!err && g->interrupted)
+		failed("the list changed meanwhile, it may be incomplete");
+	return err;
+}
+
 #define TEXT_SIZE	64
 
 static char *text_buffer(void)
