@@ -281,7 +281,10 @@ def maintained(lab):
     again = lab.solicited(PRIMARY)
     lab.tap.result(again and lab.status()["mapped"]["port"] == CLIENT[1],
                    "an invalid answer to a refresh is none (CL-M-04)")
-    lab.link.send(answer(lab.nonce), SERVER, CLIENT)
+    lab.link.send(answer(lab.nonce, advert(mtu=1400)), SERVER, CLIENT)
+    got = lab.wait(lambda: lab.status()["mtu"] == 1400)
+    lab.tap.result(got, "the MTU option of a refresh counts (N-10, CL-Q-34)",
+                   f"{lab.status()['mtu']}")
     time.sleep(5)
     lab.tap.equal(([got.dst for got in lab.link.drain()],
                    lab.status()["state"]), ([], "qualified"),

@@ -6,7 +6,8 @@
 # shellcheck source-path=SCRIPTDIR source=qual_net.sh
 . "$(dirname "$0")/qual_net.sh"
 
-ALL_TESTS="lines whole secrets which sections interval nat_detect"
+ALL_TESTS="lines whole secrets which sections interval nat_detect
+	unfit"
 
 # conf TEXT: with \n, the file
 conf()
@@ -137,7 +138,7 @@ which()
 sections()
 {
 	ip -n "$client" link set teredo0 type teredo server 0.0.0.0
-	conf "server = 5.6.7.99\n[teredo0]\nserver = $PRIMARY\n"
+	conf "server = 5.6.7.99\nsecondary = 5.6.7.98\n[teredo0]\nserver = $PRIMARY\n"
 	LOG=$(mktemp "$LOGS/helper.XXXXXX")
 	ip netns exec "$client" teredod -f -c "$LOGS/conf" 2>"$LOG" &
 	HELPER=$!
@@ -176,7 +177,31 @@ nat_detect()
 	check_err $? "more than one solicitation"
 	[ "$(status .nat)" = unknown ]
 	check_err $? "NAT $(status .nat)"
+	helper_end TERM
 	log_helper_test "nat-detect off: the secondary is not asked (CL-Q-38)"
+}
+
+# unfit_one ADDRESS: told as one that is no server's; offline, with the reason
+unfit_one()
+{
+	helper_start "$client" -c "$LOGS/conf"
+	slowwait 20 logged "offline"
+	check_err $? "state $(status .state)"
+	logged "no server can be at $1"
+	check_err $? "$1 is not told"
+	[ "$(status .error)" = \
+		"no server: no address of a server is fit for one" ]
+	check_err $? "reason: $(status .error)"
+	helper_end TERM
+}
+
+unfit()
+{
+	conf "server = 10.0.0.1\n"
+	unfit_one 10.0.0.1
+	conf "server = $PRIMARY\nsecondary = 192.0.2.1\n"
+	unfit_one 192.0.2.1
+	log_helper_test "an address that no server can have is told (G-02)"
 }
 
 qual_setup

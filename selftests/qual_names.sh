@@ -7,7 +7,7 @@
 . "$(dirname "$0")/qual_net.sh"
 require_command dnsmasq tcpdump
 
-ALL_TESTS="pair in_turn named again unknown dead elsewhere other_netns"
+ALL_TESTS="pair in_turn crowd ways named again unknown dead elsewhere other_netns"
 DNS=5.6.7.1
 NAME=teredo.example.net
 
@@ -95,6 +95,45 @@ in_turn()
 	check_fail $? "gave up between two"
 	log_helper_test "five addresses, at most four silent: one qualifies (CL-Q-27)"
 	helper_end TERM
+}
+
+# all that fits into an answer, and nobody is there
+crowd()
+{
+	ip -n "$client" route add unreachable 5.6.8.0/24
+	# more than 512 octets
+	echo "options edns0" >>"/etc/netns/$client/resolv.conf"
+	name_is 5.6.8.{1..32}
+	echo "server = $NAME $PRIMARY" >"$LOGS/conf"
+	helper_start "$client" -c "$LOGS/conf"
+	qualified "$client"
+	check_err $? "not qualified: $(status .error)"
+	log_helper_test "a name with 32 addresses leaves room for others (CL-Q-27)"
+	helper_end TERM
+	sed -i "/^options/d" "/etc/netns/$client/resolv.conf"
+}
+
+ways()
+{
+	local asked
+
+	echo "server = 5.6.8.1 5.6.7.101" >"$LOGS/conf"
+	helper_start "$client" -c "$LOGS/conf"
+	slowwait 40 logged "offline"
+	asked=$(grep -c "asking" "$LOG")
+	ip -n "$client" link add other0 type dummy
+	ip -n "$client" link set other0 up
+	# longer than what the helper takes for one change
+	sleep 1
+	[ "$(grep -c "asking" "$LOG")" = "$asked" ]
+	check_err $? "tries again for nothing"
+	ip -n "$client" link del other0
+	ip -n "$client" route del unreachable 5.6.8.0/24
+	slowwait 5 logged "asking the server 5.6.8.1"
+	check_err $? "does not try again"
+	log_helper_test "offline: a new way to any of the servers counts (CL-Q-19)"
+	helper_end TERM
+	echo "server = $NAME" >"$LOGS/conf"
 }
 
 # The rule of consecutive addresses is wrong here: the primary is the higher one

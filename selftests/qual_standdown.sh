@@ -6,7 +6,7 @@
 # shellcheck source-path=SCRIPTDIR source=qual_net.sh
 . "$(dirname "$0")/qual_net.sh"
 
-ALL_TESTS="neither_alone stands_down comes_back at_start link_down force"
+ALL_TESTS="neither_alone stands_down comes_back flaps at_start link_down force"
 
 # other COMMAND...: of the interface that brings other IPv6
 other()
@@ -96,6 +96,29 @@ comes_back()
 	qualified "$client"
 	check_err $? "not qualified again"
 	log_helper_test "it goes: qualified again (CL-Q-22)"
+}
+
+# Each start asks name servers and servers; a router must not make us do so all
+# the time
+flaps()
+{
+	local began=$SECONDS gone=0 i
+
+	: >"$LOG"
+	for i in {1..10}; do
+		other -6 route add default via fe80::2
+		slowwait 10 state_is dormant
+		check_err $? "round $i: state $(status .state)"
+		other -6 route del default
+		# longer than what the helper takes for one change
+		sleep 0.3
+	done
+	qualified "$client"
+	check_err $? "not qualified"
+	gone=$(grep -c "other IPv6 is gone" "$LOG")
+	((gone >= 1 && gone <= 1 + (SECONDS - began + 1) / 5))
+	check_err $? "$gone starts in $((SECONDS - began)) s"
+	log_helper_test "it comes and goes: a start in 5 s at most (CL-Q-22)"
 }
 
 at_start()

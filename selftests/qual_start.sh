@@ -6,7 +6,7 @@
 . "$(dirname "$0")/qual_net.sh"
 
 ALL_TESTS="options no_device no_teredo no_client twice no_server deleted \
-	other_netns"
+	other_mode other_netns"
 
 # refused STATUS TEXT ARGUMENT...: one line and the status
 refused()
@@ -41,6 +41,9 @@ options()
 no_device()
 {
 	refused 1 "teredo0: No such device" -f teredo0
+	refused 1 "\"a-name-that-is-too-long\" is not the name of a device" \
+		-f a-name-that-is-too-long
+	refused 1 "\"\" is not the name of a device" -f ""
 	log_test "no such device"
 }
 
@@ -91,6 +94,34 @@ deleted()
 	ip -n "$client" link del teredo0
 	helper_gone
 	log_helper_test "the device is deleted"
+}
+
+other_mode()
+{
+	local status=0
+
+	# the port of the device before is taken at the NAT
+	nat_maps "masquerade to :40001"
+	client_add
+	helper_start "$client"
+	qualified "$client"
+	check_err $? "not qualified"
+	ip -n "$client" link set teredo0 down
+	ip -n "$client" link set teredo0 type teredo mode relay
+	check_err $? "no relay"
+	# what happens to a device that is down the kernel does not tell
+	ip -n "$client" link set teredo0 up
+	slowwait 10 ended
+	check_err $? "runs on"
+	ended || kill -KILL "$HELPER"
+	wait "$HELPER" || status=$?
+	HELPER=''
+	[ "$status" = 1 ]
+	check_err $? "exit status $status"
+	logged "no longer a Teredo client"
+	check_err $? "not told"
+	ip -n "$client" link del teredo0
+	log_helper_test "the device gets another mode"
 }
 
 # The device is moved, its underlay stays where it was

@@ -79,6 +79,8 @@ static int watch_signals(struct teredod *t)
 
 	/* who reads the log may be gone first */
 	signal(SIGPIPE, SIG_IGN);
+	/* a child's pid is ours until we have waited for it */
+	signal(SIGCHLD, SIG_DFL);
 
 	for (i = 0; i < 2; i++) {
 		err = uv_signal_init(&t->loop, &t->signals[i]);
@@ -165,8 +167,15 @@ static int watch_all(struct teredod *t, const char *netns)
 static int run(struct teredod *t, const char *name, const char *netns,
 	       bool foreground)
 {
+	int err;
+
 	t->status = 1;
-	uv_loop_init(&t->loop);
+	err = uv_loop_init(&t->loop);
+	if (err < 0) {
+		teredod_log(t, LOG_ERR, "cannot start: %s", strerror(-err));
+		auth_forget(&t->options.key);
+		return t->status;
+	}
 	if (open_all(t, name, netns) < 0 || watch_all(t, netns) < 0)
 		goto close;
 	t->to_syslog = !foreground;
@@ -177,9 +186,9 @@ static int run(struct teredod *t, const char *name, const char *netns,
 	teredod_qual_stop(t);
 
 close:
+	servers_cancel(t);
 	uv_walk(&t->loop, close_handle, NULL);
 	uv_run(&t->loop, UV_RUN_DEFAULT);
-	resolver_cancel(&t->servers.resolver);
 	resolver_close(&t->servers.resolver);
 	wakeup_close(&t->wakeup);
 	policy_close(t);
@@ -199,7 +208,12 @@ static int configure(struct teredod *t, const char *file, const char *arg,
 	char error[512];
 
 	options_init(&t->options);
-	snprintf(dev, IF_NAMESIZE, "%s", arg ? arg : "");
+	if (arg && (!*arg || strlen(arg) >= IF_NAMESIZE)) {
+		teredod_log(t, LOG_ERR, "\"%s\" is not the name of a device",
+			    arg);
+		return -1;
+	}
+	strcpy(dev, arg ? arg : "");
 	if (!file)
 		return 0;
 	if (options_read(&t->options, file, dev, error, sizeof(error)) < 0) {

@@ -68,24 +68,6 @@ struct teredod_link {
 };
 
 /**
- * struct teredod_underlay - how IPv4 packets to the server leave the host
- * @known: there is a socket in the underlay's network namespace to ask
- * @reachable: there is a route
- * @source: preferred source address
- * @gateway: next hop, 0 if the server is on the link
- * @ifindex: interface
- * @mtu: its MTU, 0 if that is not known
- */
-struct teredod_underlay {
-	bool	known;
-	bool	reachable;
-	__be32	source;
-	__be32	gateway;
-	__u32	ifindex;
-	__u32	mtu;
-};
-
-/**
  * struct teredod_binding - what qualification learned
  * @prefix: first 32 bits of the service prefix
  * @server: primary address of the server
@@ -209,12 +191,14 @@ enum qual_phase {
  * @mapped: mapping that the primary address told last
  * @local: address that this answer came to
  * @mtu: MTU option of this answer
+ * @chosen_mtu: MTU that was last found to be right, 0 at first
  * @new_key: the server asked for a new key
  * @refreshed: when it was asked for, ms of CLOCK_BOOTTIME
  * @refreshes: answers since the secondary address was asked
  * @binding: result in use, or the last one
  * @address: address on the device
  * @address_set: @address and route are set
+ * @stood_down: when that began, ms of CLOCK_BOOTTIME
  * @retry: seconds to the attempt after the next failure
  * @timer: expires when the phase has something to do
  */
@@ -234,12 +218,14 @@ struct teredod_qual {
 	struct teredo_ep	mapped;
 	__be32			local;
 	__u32			mtu;
+	__u32			chosen_mtu;
 	bool			new_key;
 	__u64			refreshed;
 	unsigned int		refreshes;
 	struct teredod_binding	binding;
 	struct in6_addr		address;
 	bool			address_set;
+	__u64			stood_down;
 	unsigned int		retry;
 	struct timer		timer;
 };
@@ -319,6 +305,8 @@ void teredod_net_close(struct teredod *t);
 int teredod_net_link(struct teredod *t, const char *name);
 int teredod_net_underlay(struct teredod *t, __be32 server,
 			 struct teredod_underlay *u);
+/* Has teredod_qual_underlay_changed() called soon */
+void teredod_net_settle(struct teredod *t);
 int teredod_net_add_address(struct teredod *t, const struct in6_addr *addr,
 			    __u32 lifetime, bool deprecated);
 int teredod_net_del_address(struct teredod *t, const struct in6_addr *addr);

@@ -88,6 +88,7 @@ int binding_adopt(struct teredod *t, enum teredo_nat nat, struct reason *why)
 		.nat = nat,
 	};
 	bool first = !q->address_set;
+	__u32 mtu = choose_mtu(q);
 	struct in6_addr addr;
 	bool renumbered;
 	bool fresh;
@@ -103,8 +104,10 @@ int binding_adopt(struct teredod *t, enum teredo_nat nat, struct reason *why)
 		return err;
 	}
 	err = set_address(t, &addr);
-	if (!err && first)
-		err = teredod_net_set_mtu(t, choose_mtu(q));
+	/* one that the operator sets stays until there is another choice */
+	if (!err && (first || (q->chosen_mtu && mtu != q->chosen_mtu)))
+		err = teredod_net_set_mtu(t, mtu);
+	q->chosen_mtu = mtu;
 	if (err < 0) {
 		*why = reason("cannot set %s up: %s", ip6_text(&addr).s,
 			      strerror(-err));

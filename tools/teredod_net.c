@@ -457,7 +457,13 @@ static void settled(uv_timer_t *timer)
 	teredod_qual_underlay_changed(timer->data);
 }
 
-/* A new lease is several changes in a row: wait for the others */
+/* A new lease is several changes in a row: waits for the others */
+void teredod_net_settle(struct teredod *t)
+{
+	if (!uv_is_active((uv_handle_t *)&t->net.settle))
+		uv_timer_start(&t->net.settle, settled, SETTLE_MS, 0);
+}
+
 static void lower_readable(uv_poll_t *poll, int status, int events)
 {
 	struct teredod *t = poll->data;
@@ -465,8 +471,7 @@ static void lower_readable(uv_poll_t *poll, int status, int events)
 	(void)events;
 	teredod_poll_on(poll, status, lower_readable);
 	rtnl_drain(t->net.lower);
-	if (!uv_is_active((uv_handle_t *)&t->net.settle))
-		uv_timer_start(&t->net.settle, settled, SETTLE_MS, 0);
+	teredod_net_settle(t);
 }
 
 static int watch(struct teredod *t, uv_poll_t *poll, struct mnl_socket *nl,

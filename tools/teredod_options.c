@@ -216,13 +216,16 @@ static int set_algorithm(struct reader *r, struct options *o, const char *key,
 	return 1;
 }
 
+#define KEY_SERVER	0
+#define KEY_SECONDARY	1
+
 static const struct {
 	const char *name;
 	int (*set)(struct reader *r, struct options *o, const char *key,
 		   const char *value);
 } keys[] = {
-	{ "server",			set_servers },
-	{ "secondary",			set_secondary },
+	[KEY_SERVER] = { "server",	set_servers },
+	[KEY_SECONDARY] = { "secondary", set_secondary },
 	{ "refresh-interval",		set_interval },
 	{ "interval-determination",	set_determine },
 	{ "nat-detect",			set_nat_detect },
@@ -264,10 +267,14 @@ static int got_key(void *user, const char *section, const char *name,
 			break;
 	if (i == N_KEYS)
 		return wrong(r, "unknown key \"%s\"", name);
-	if (keys[i].set == set_servers) {
-		/* those of a section take the place of the common ones */
-		if (!(r->seen & 1U << i))
+	if (i == KEY_SERVER) {
+		/* those of a section take the place of the common ones, and
+		 * of what belongs to these
+		 */
+		if (!(r->seen & 1U << KEY_SERVER))
 			o->n_servers = 0;
+		if (!(r->seen & (1U << KEY_SERVER | 1U << KEY_SECONDARY)))
+			o->secondary[0] = '\0';
 	} else if (r->seen & 1U << i) {
 		return wrong(r, "%s is given twice", name);
 	}

@@ -22,6 +22,8 @@
 #define RECHECK_EVERY	10	/* CL-M-10, refreshes */
 #define BOOT_MS		120000	/* until then the host starts (CL-Q-35) */
 #define BOOT_DELAY_MS	1000
+/* Router advertisements that come and go must not have us start all the time */
+#define STANDDOWN_MS	5000
 
 /* For the underlay while no server is known: a default route leads there */
 #define ANYWHERE	0xc0000201	/* 192.0.2.1 */
@@ -40,6 +42,22 @@ static __be32 asked_address(const struct teredod *t)
 	return asks_secondary(&t->qual) ? server->secondary : server->primary;
 }
 
+/* A change of the way to any of the servers is worth an attempt (CL-Q-19), also
+ * if it came while others were asked
+ */
+static void watch_ways(struct teredod *t)
+{
+	struct servers *s = &t->servers;
+	unsigned int i;
+
+	for (i = 0; i < s->n; i++)
+		if (!s->list[i].way.known)
+			teredod_net_underlay(t, s->list[i].primary,
+					     &s->list[i].way);
+	if (s->n > 1)
+		teredod_net_settle(t);
+}
+
 /* Waits for the next attempt */
 static void offline(struct teredod *t, enum teredo_nat nat, struct reason why)
 {
@@ -47,6 +65,7 @@ static void offline(struct teredod *t, enum teredo_nat nat, struct reason why)
 	__u32 delay = q->retry * 750 + random_below(q->retry * 500 + 1);
 
 	binding_withdraw(t);
+	watch_ways(t);
 	q->phase = QUAL_OFFLINE;
 	q->retry = q->retry < RETRY_MAX / 2 ? q->retry * 2 : RETRY_MAX;
 	timer_arm(&q->timer, delay);
@@ -85,6 +104,7 @@ static void stand_down(struct teredod *t, struct reason why)
 	servers_cancel(t);
 	timer_disarm(&t->qual.timer);
 	t->qual.phase = QUAL_STANDDOWN;
+	t->qual.stood_down = now_ms();
 	teredod_kernel_set_state(t, TEREDO_STATE_DORMANT, TEREDO_NAT_UNKNOWN,
 				 why.s);
 	teredod_log(t, LOG_NOTICE, "%s", why.s);
@@ -129,6 +149,7 @@ static void try_server(struct teredod *t)
 	struct teredod_dev dev;
 
 	teredod_net_underlay(t, server->primary, &q->underlay);
+	t->servers.list[t->servers.current].way = q->underlay;
 	if (q->underlay.known && !q->underlay.reachable) {
 		server_failed(t, reason("no route to the server %s",
 					ip4_text(server->primary).s));
@@ -511,6 +532,9 @@ static void timer_expired(struct teredod *t)
 	case QUAL_QUALIFIED:
 		ask(t, QUAL_REFRESH);	/* CL-M-02, CL-Q-16 */
 		break;
+	case QUAL_STANDDOWN:
+		teredod_qual_policy_changed(t);
+		break;
 	default:
 		if (is_asking(&t->qual))
 			unanswered(t);
@@ -571,6 +595,11 @@ void teredod_qual_link_changed(struct teredod *t,
 	struct teredod_qual *q = &t->qual;
 
 	t->link = *link;
+	if (link->mode != TEREDO_MODE_CLIENT) {
+		teredod_log(t, LOG_ERR, "no longer a Teredo client");
+		teredod_stop(t, 1);
+		return;
+	}
 	if (q->phase != QUAL_DOWN && (!link->up || teredod_kernel_forgot(t)))
 		went_down(t);
 	if (link->up && (changed || q->phase == QUAL_DOWN)) {
@@ -580,32 +609,52 @@ void teredod_qual_link_changed(struct teredod *t,
 	}
 }
 
+/* Is the way to an address another than @u, which it is from now on? */
+static bool way_changed(struct teredod *t, __be32 to,
+			struct teredod_underlay *u)
+{
+	struct teredod_underlay old = *u;
+
+	teredod_net_underlay(t, to, u);
+	if (u->reachable == old.reachable && u->source == old.source &&
+	    u->gateway == old.gateway && u->ifindex == old.ifindex)
+		return false;
+	if (u->reachable)
+		teredod_log(t, LOG_NOTICE,
+			    "the way to the server changed: now from %s",
+			    ip4_text(u->source ?: t->link.conf.local).s);
+	return true;
+}
+
+/* The way to any of the servers */
+static bool some_way_changed(struct teredod *t)
+{
+	struct servers *s = &t->servers;
+	unsigned int i;
+
+	for (i = 0; i < s->n; i++)
+		if (way_changed(t, s->list[i].primary, &s->list[i].way))
+			return true;
+	return false;
+}
+
 void teredod_qual_underlay_changed(struct teredod *t)
 {
 	const struct server *server = servers_current(t);
 	struct teredod_qual *q = &t->qual;
-	__be32 to = cpu_to_be32(ANYWHERE);
-	struct teredod_underlay u;
 	bool changed;
 
 	if (q->phase == QUAL_DOWN || q->phase == QUAL_ERROR ||
 	    q->phase == QUAL_STANDDOWN)
 		return;
-	if (server && q->phase != QUAL_RESOLVE)
-		to = server->primary;
-	teredod_net_underlay(t, to, &u);
-	changed = u.reachable != q->underlay.reachable ||
-		  u.source != q->underlay.source ||
-		  u.gateway != q->underlay.gateway ||
-		  u.ifindex != q->underlay.ifindex;
-	q->underlay = u;
-	if (!changed)
-		return;
-	if (u.reachable)
-		teredod_log(t, LOG_NOTICE,
-			    "the way to the server changed: now from %s",
-			    ip4_text(u.source).s);
-	restart(t);
+	if (!server || q->phase == QUAL_RESOLVE)
+		changed = way_changed(t, cpu_to_be32(ANYWHERE), &q->underlay);
+	else if (q->phase == QUAL_OFFLINE)
+		changed = some_way_changed(t);
+	else
+		changed = way_changed(t, server->primary, &q->underlay);
+	if (changed)
+		restart(t);
 }
 
 /* Other IPv6 may have come or gone (CL-Q-21, CL-Q-22) */
@@ -613,6 +662,7 @@ void teredod_qual_policy_changed(struct teredod *t)
 {
 	struct teredod_qual *q = &t->qual;
 	struct reason why;
+	__u64 stood;
 
 	if (q->phase == QUAL_DOWN || q->phase == QUAL_ERROR)
 		return;
@@ -620,6 +670,11 @@ void teredod_qual_policy_changed(struct teredod *t)
 		if (q->phase != QUAL_STANDDOWN)
 			stand_down(t, why);
 	} else if (q->phase == QUAL_STANDDOWN) {
+		stood = now_ms() - q->stood_down;
+		if (stood < STANDDOWN_MS) {
+			timer_arm(&q->timer, STANDDOWN_MS - stood);
+			return;
+		}
 		teredod_log(t, LOG_NOTICE, "the other IPv6 is gone");
 		restart(t);
 	}

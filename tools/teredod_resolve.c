@@ -86,6 +86,8 @@ static void end(struct resolver *r)
 	struct answer a;
 	unsigned int i;
 
+	if (!r->n)	/* or not open yet */
+		return;
 	for (i = 0; i < r->n; i++) {
 		kill(r->child[i], SIGKILL);
 		waitpid(r->child[i], NULL, 0);
@@ -97,10 +99,25 @@ static void end(struct resolver *r)
 		;
 }
 
+/* What a name may have at most, so that none is left without */
+static unsigned int share(const struct resolver *r)
+{
+	unsigned int most = RESOLVE_MAX;
+	unsigned int i, n;
+
+	for (;; most--) {
+		for (n = 0, i = 0; i < r->n; i++)
+			n += r->answers[i].n < most ? r->answers[i].n : most;
+		if (n <= RESOLVE_MAX)
+			return most;
+	}
+}
+
 /* In the order of the names, whatever came first */
 static void finish(struct resolver *r)
 {
 	struct resolved list[RESOLVE_MAX];
+	unsigned int most = share(r);
 	const char *error = "";
 	unsigned int n = 0;
 	unsigned int i, j;
@@ -110,7 +127,7 @@ static void finish(struct resolver *r)
 
 		if (!*error)
 			error = a->error;
-		for (j = 0; j < a->n && n < RESOLVE_MAX; j++) {
+		for (j = 0; j < a->n && j < most; j++) {
 			list[n].name = i;
 			list[n++].addr = a->addr[j];
 		}

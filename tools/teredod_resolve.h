@@ -13,7 +13,7 @@
 struct teredod;
 
 #define RESOLVE_NAMES	17
-#define RESOLVE_MAX	32
+#define RESOLVE_MAX	32	/* addresses, of one name or of all */
 
 /* struct resolved - an address of a name */
 struct resolved {

@@ -55,15 +55,23 @@ static bool interrupted(void *buf, int len)
 	return found;
 }
 
+/* A datagram holds what one request is answered with */
+static bool answers(const void *buf, int len, __u32 seq)
+{
+	const struct nlmsghdr *nlh = buf;
+
+	return mnl_nlmsg_ok(nlh, len) && nlh->nlmsg_seq == seq;
+}
+
 int rtnl_do(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb,
 	    void *arg)
 {
 	char buf[RTNL_BUF_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
 	unsigned int portid = mnl_socket_get_portid(nl);
 	bool changed = false;
+	int ret = MNL_CB_OK;
 	static __u32 seq;
 	ssize_t len;
-	int ret;
 
 	nlh->nlmsg_seq = ++seq;
 	nlh->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
@@ -73,6 +81,9 @@ int rtnl_do(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb,
 		len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
 		if (len < 0)
 			return -errno;
+		/* left over from a request that was given up */
+		if (!answers(buf, len, nlh->nlmsg_seq))
+			continue;
 		changed |= interrupted(buf, len);
 		ret = mnl_cb_run(buf, len, nlh->nlmsg_seq, portid, cb, arg);
 	} while (ret > MNL_CB_STOP);

@@ -64,10 +64,11 @@ static struct server *add(struct servers *s, __be32 primary, __be32 secondary)
 	if (server || s->n == SERVERS_MAX)
 		return server;
 	server = &s->list[s->n++];
-	server->primary = primary;
-	server->secondary = secondary ? secondary : following(primary);
-	server->derived = !secondary;
-	server->tried = false;
+	*server = (struct server){
+		.primary = primary,
+		.secondary = secondary ? secondary : following(primary),
+		.derived = !secondary,
+	};
 	return server;
 }
 
@@ -213,7 +214,6 @@ bool servers_next(struct teredod *t)
 		}
 	}
 	servers_new_round(t);
-	s->current = (s->current + 1) % s->n;
 	return false;
 }
 

@@ -14,17 +14,38 @@
 #define SERVERS_MAX	RESOLVE_MAX
 
 /**
+ * struct teredod_underlay - how IPv4 packets to the server leave the host
+ * @known: there is a socket in the underlay's network namespace to ask
+ * @reachable: there is a route
+ * @source: preferred source address
+ * @gateway: next hop, 0 if the server is on the link
+ * @ifindex: interface
+ * @mtu: its MTU, 0 if that is not known
+ */
+struct teredod_underlay {
+	bool	known;
+	bool	reachable;
+	__be32	source;
+	__be32	gateway;
+	__u32	ifindex;
+	__u32	mtu;
+};
+
+/**
  * struct server - an address to qualify with
  * @primary: where it is asked first
  * @secondary: its secondary address
  * @derived: the secondary is a guess, nobody named it (C-05)
  * @tried: has had its turn in this round
+ * @way: route to it when it was tried, or else when the wait for the next
+ *	attempt began
  */
 struct server {
-	__be32	primary;
-	__be32	secondary;
-	bool	derived;
-	bool	tried;
+	__be32			primary;
+	__be32			secondary;
+	bool			derived;
+	bool			tried;
+	struct teredod_underlay	way;
 };
 
 /**

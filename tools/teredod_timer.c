@@ -117,7 +117,7 @@ static void wakeup_readable(uv_poll_t *poll, int status, int events)
 		return;
 	wakeup_arm(w);
 	/* two clocks that are read one after the other differ by a little */
-	if (asleep < w->asleep + 1000)
+	if ((__s64)(asleep - w->asleep) < 1000)
 		return;
 	slept = asleep - w->asleep;
 	w->asleep = asleep;
