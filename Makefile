@@ -16,6 +16,13 @@ ifdef IPROUTE2_PLUGIN_DIR
 export IPROUTE2_PLUGIN_DIR
 endif
 
+# make changes the folder for the parts that it installs
+ifneq ($(DESTDIR),)
+ifeq ($(filter /%,$(DESTDIR)),)
+$(error DESTDIR has to be an absolute path)
+endif
+endif
+
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
 # Debian's headers answer `make kernelrelease` with another one
 release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
@@ -32,18 +39,53 @@ module:
 tools:
 	$(MAKE) -C tools
 
-# CONFIG_MODULE_SIG_ALL: there is no key to sign with, which kbuild reports
-# as an error and goes on
-install: all install-tools
+# What DKMS has, whatever the version. Sources that a package has brought stay.
+dkms-remove = for version in /var/lib/dkms/teredo/[0-9]*; do \
+		test -e "$$version" || continue; \
+		command -v dkms >/dev/null || { \
+			echo "no dkms any more: remove /var/lib/dkms/teredo" >&2; \
+			exit 1; \
+		}; \
+		version=$$(basename "$$version"); \
+		dkms remove "teredo/$$version" --all || exit; \
+		sources=/usr/src/teredo-$$version; \
+		dpkg -S "$$sources" >/dev/null 2>&1 || \
+			rpm -qf "$$sources" >/dev/null 2>&1 || \
+			rm -rf "$$sources" || exit; \
+	done
+
+# of all kernels that `make install` was run for
+module-remove = for suffix in "" .gz .xz .zst; do \
+		for file in $(DESTDIR)/lib/modules/*/updates/teredo.ko$$suffix; do \
+			test -e "$$file" || continue; \
+			rm -f "$$file" || exit; \
+			kernel=$${file%/updates/*}; \
+			$(if $(DESTDIR),:,depmod -a "$$(basename "$$kernel")") || \
+				exit; \
+		done; \
+	done
+
+# Two modules of this name: which is loaded is left to chance.
+no-dkms:
+	$(if $(DESTDIR),,@for version in /var/lib/dkms/teredo/[0-9]*; do \
+		test ! -e "$$version" || { \
+			echo "DKMS has this module: make dkms-uninstall first" >&2; \
+			exit 1; \
+		}; \
+	done)
+
+# CONFIG_MODULE_SIG_ALL: with Debian's headers there is no key to sign with,
+# which kbuild reports as an error and goes on
+install: no-dkms
+	$(MAKE) all install-tools
 	$(kbuild) INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=updates \
-		CONFIG_MODULE_SIG_ALL= modules_install
+		$(if $(DESTDIR),DEPMOD=true) \
+		$(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=) \
+		modules_install
 	$(if $(DESTDIR),,depmod -a $(release))
 
-uninstall: uninstall-tools
-	rm -f $(DESTDIR)/lib/modules/$(release)/updates/teredo.ko \
-		$(DESTDIR)/lib/modules/$(release)/updates/teredo.ko.xz \
-		$(DESTDIR)/lib/modules/$(release)/updates/teredo.ko.zst
-	$(if $(DESTDIR),,depmod -a $(release))
+uninstall: no-dkms uninstall-tools
+	$(module-remove)
 
 install-tools: tools
 	$(MAKE) -C tools install
@@ -51,11 +93,12 @@ install-tools: tools
 uninstall-tools:
 	$(MAKE) -C tools uninstall
 
-# DKMS builds the module again for each kernel that the machine gets. What it
-# has of this version by other sources goes first.
-dkms-install: install-tools
-	$(if $(DESTDIR),,test ! -e /var/lib/dkms/teredo/$(VERSION) || \
-		dkms remove teredo/$(VERSION) --all)
+# DKMS builds the module again for each kernel that the machine gets. What there
+# is of it goes first: DKMS would not replace it, and not say so. But not before
+# the new one is known to compile.
+dkms-install: module install-tools
+	$(if $(DESTDIR),,$(dkms-remove))
+	$(if $(DESTDIR),,$(module-remove))
 	rm -rf $(source)
 	install -d $(source)
 	cp -r $(module-files) $(source)/
@@ -63,7 +106,7 @@ dkms-install: install-tools
 	$(if $(DESTDIR),,dkms install teredo/$(VERSION) -k $(release))
 
 dkms-uninstall: uninstall-tools
-	$(if $(DESTDIR),,-dkms remove teredo/$(VERSION) --all)
+	$(if $(DESTDIR),,$(dkms-remove))
 	rm -rf $(source)
 
 demo: host
@@ -113,6 +156,6 @@ help:
 	@echo 'make clean          removes what was built here; what was'
 	@echo '                    downloaded stays in ~/.cache/teredo'
 
-.PHONY: all module tools install uninstall install-tools uninstall-tools \
+.PHONY: all module tools no-dkms install uninstall install-tools uninstall-tools \
 	dkms-install dkms-uninstall demo check check-debug lint mutate bench host \
 	clean help

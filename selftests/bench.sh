@@ -6,7 +6,7 @@
 # profiles, and the plots of Documentation/, if none is named. QUICK=1: small
 # packets only, two minutes. `bench.sh scaling`: two CPUs beside one, by an
 # ordinary clock.
-cd "$(dirname "$0")/.." || exit
+cd -P "$(dirname "$0")/.." || exit
 [[ ${1:-} != scaling ]] ||
 	exec selftests/vm.sh -c 2 -m 2048 -t 3600 -- selftests/bench/scaling.py
 plots=$PWD/Documentation/networking

@@ -7,7 +7,7 @@
 # counts them all. A test that is named does all that it can do. With -n no
 # device does anything for the stack, and those of the VM itself are not run.
 set -uo pipefail
-cd "$(dirname "$0")/.." || exit
+cd -P "$(dirname "$0")/.." || exit
 
 suite=bookworm debug='' no_offloads=''
 while getopts s:dn option; do

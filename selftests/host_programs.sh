@@ -7,9 +7,10 @@
 . "$(dirname "$0")/lib.sh"
 require_command unshare script
 
-ALL_TESTS="complete as_root by_sudo in_words without_sudo without_apt"
+ALL_TESTS="complete no_namespaces as_root by_sudo in_words without_sudo without_apt"
 script=$(cd "$(dirname "$0")" && pwd -P)/vm/host.sh
 needed="qemu-system-x86_64 mmdebstrap mke2fs unshare flock xz git newuidmap"
+probe="unshare --map-root-user --map-auto --mount true"
 install="install -y --no-install-recommends xz-utils debian-archive-keyring"
 DIR=$(mktemp -d)
 defer rm -rf "$DIR"
@@ -95,10 +96,23 @@ complete()
 	# shellcheck disable=SC2086	# words
 	host $needed apt-get sudo
 	asks user
-	calls
+	calls "$probe"
 	[[ $status == 0 && ! -s $DIR/said ]]
 	check_err $? "status $status: $(<"$DIR/said")"
+	asks root
+	calls "$probe"
 	log_test "a host that has all: nothing is said or done"
+}
+
+no_namespaces()
+{
+	# shellcheck disable=SC2086	# words
+	host $needed apt-get sudo
+	echo "exit 1" >>"$DIR/bin/unshare"
+	asks user
+	says 1 "which does not work here"
+	calls "$probe"
+	log_test "a user who can be root in no namespace: told what it takes"
 }
 
 as_root()
@@ -115,7 +129,7 @@ by_sudo()
 	lacks apt-get sudo
 	asks user_at_a_terminal
 	says 0 "sudo apt-get $install"
-	calls "sudo apt-get update" "sudo apt-get $install"
+	calls "sudo apt-get update" "sudo apt-get $install" "$probe"
 	log_test "a user: asks sudo for the packages alone"
 }
 

@@ -24,6 +24,9 @@ export -f in_root
 mkdir -p "$copy"
 # the VM's build asks git for the sources
 [[ -e $copy/.git ]] || git init -q "$copy"
+# but for what was built from it
+find "$copy" -mindepth 1 -maxdepth 1 ! -name .git ! -name build \
+	-exec rm -rf {} +
 cd "$repo"
 git ls-files -co --exclude-standard | while read -r file; do
 	[[ ! -f $file ]] || echo "$file"

@@ -46,6 +46,18 @@ installed()
 }
 
 # shellcheck disable=SC2317
+alone()
+{
+	installed && ! ls /lib/modules/*/updates/teredo.ko*
+}
+
+# shellcheck disable=SC2317
+refused()
+{
+	! make install && grep "make dkms-uninstall first" "$log"
+}
+
+# shellcheck disable=SC2317
 works()
 {
 	modprobe teredo && ip link add teredo0 type teredo &&
@@ -66,7 +78,7 @@ gone()
 }
 
 ktap_print_header
-ktap_set_plan 12
+ktap_set_plan 17
 grep -qx "PACKAGE_VERSION=\"$version\"" dkms.conf
 check_err $? "dkms.conf has another version than VERSION"
 log_test "one version"
@@ -89,6 +101,11 @@ step "nothing is left" gone
 # the same without DKMS
 step "make install" make install
 step "it loads and works, installed so" works
+step "make dkms-install over that" make dkms-install
+step "DKMS's is the only one" alone
+step "make install over that is refused" refused
+step "make dkms-uninstall once more" make dkms-uninstall
+step "make install again" make install
 step "make uninstall" make uninstall
 step "nothing of that is left" gone
 ktap_finished

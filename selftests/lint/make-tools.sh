@@ -25,8 +25,6 @@ make_tree()
 
 make_tools()
 {
-	local old
-
 	[[ -d $dir ]] && return
 	say "making a root with the checkers (about a minute) ..."
 	as_root rm -rf "$dir.new"
@@ -34,10 +32,9 @@ make_tools()
 	logged "$cache/lint.log" make_tree
 	rm "$dir.list"
 	mv "$dir.new" "$dir"
-	for old in "$cache"/lint-????????????; do
-		[[ $old == "$dir" ]] || as_root rm -rf "$old"
-	done
+	forget_unused lint
 }
 
 [[ -d $dir ]] || locked lint make_tools
+touch "$dir/used"
 echo "$dir"

@@ -161,7 +161,7 @@ pack()
 	local work=$out/initramfs key name
 
 	key=$(hash_of "$out/module.key" "$out/tools.key" "$vm_dir/initramfs" \
-		"$vm_dir/init" "$0" "$kernel")
+		"$vm_dir/init" "$0" "kernel $kernel" "root $root")
 	[[ -f $out/key && $(<"$out/key") == "$key" ]] && return
 	rm -rf "$work"
 	mkdir -p "$work/overlay/usr/lib/teredo-vm"

@@ -10,6 +10,11 @@ repo=$(cd "$vm_dir/../.." && pwd -P)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/teredo
 keyring=${TEREDO_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 PATH=$PATH:/usr/sbin:/sbin
+# so that lists are sorted in one way, and all users of the VM can read its files
+export LC_ALL=C.UTF-8
+umask 022
+# what a make or a kernel developer's shell hands down is not for the builds here
+unset MAKEFLAGS MFLAGS MAKELEVEL ARCH CROSS_COMPILE KBUILD_OUTPUT KCFLAGS LLVM
 mkdir -p "$cache"
 
 say()
@@ -66,14 +71,18 @@ locked()
 }
 
 # forget_unused NAME: removes what the cache holds under NAME-HASH and nobody
-# has asked for in three days; another copy of the repository may still ask
+# has asked for in three days; another copy of the repository may still ask.
+# And what was not finished.
 forget_unused()
 {
 	local old
 
-	find "$cache" -mindepth 2 -maxdepth 2 -path "$cache/$1-????????????/used" \
-		-mtime +2 -printf '%h\n' |
-	while read -r old; do
+	{
+		find "$cache" -mindepth 2 -maxdepth 2 -mtime +2 \
+			-path "$cache/$1-????????????/used" -printf '%h\n'
+		find "$cache" -mindepth 1 -maxdepth 1 -mtime +2 \
+			-name "$1-????????????.new"
+	} | while read -r old; do
 		as_root rm -rf "$old"
 	done
 }

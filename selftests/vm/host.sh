@@ -34,7 +34,22 @@ while read -r program package; do
 	programs+=("$program")
 	packages+=("$package")
 done <<<"$needed"
-((${#programs[@]})) || exit 0
+
+# A user is root of the VM's parts in a namespace of his own.
+namespaces()
+{
+	((EUID)) || return 0
+	unshare --map-root-user --map-auto --mount true && return
+	echo "The VM is built in a user namespace, which does not work here. It takes util-linux" >&2
+	echo "2.38, a line for you in /etc/subuid and /etc/subgid, and, where AppArmor restricts" >&2
+	echo "namespaces, sysctl kernel.apparmor_restrict_unprivileged_userns=0. Or run it as root." >&2
+	return 1
+}
+
+if ((!${#programs[@]})); then
+	namespaces
+	exit
+fi
 
 install=(apt-get install -y --no-install-recommends "${packages[@]}")
 if ! command -v apt-get >/dev/null; then
@@ -54,6 +69,7 @@ elif command -v sudo >/dev/null && [[ -t 0 ]]; then
 	echo "  sudo ${install[*]}" >&2
 	sudo apt-get update
 	sudo "${install[@]}"
+	namespaces
 else
 	echo "These are missing: ${programs[*]}. Type:" >&2
 	echo "  sudo ${install[*]}" >&2

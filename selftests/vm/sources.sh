@@ -12,16 +12,29 @@ suite=$1
 
 # apt reads one-line and deb822 lists alike and tells both in one form, also
 # where nothing has been fetched yet
-host_mirror()
+host_lists()
 {
+	# what others than Debian have is not Debian
+	grep -qx 'ID="\?debian"\?' /etc/os-release || return 0
 	apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
-		'Created-By: Packages' |
-	awk -v want="$1" '$3 == "main" && $2 ~ want { print $1; exit }'
+		'Created-By: Packages'
 }
 
-main=${TEREDO_MIRROR:-$(host_mirror '^[a-z]+$')}
-security=${TEREDO_SECURITY_MIRROR:-$(host_mirror '^[a-z]+-security$')}
-[[ $main ]] || die "no Debian mirror in the host's apt sources: set TEREDO_MIRROR"
+# Only Debian's own has updates besides; other vendors also call theirs "main"
+main=${TEREDO_MIRROR:-$(host_lists | awk '
+	$3 == "main" && $2 ~ /^[a-z]+$/ { uris[n++] = $1 }
+	$3 == "main" && $2 ~ /^[a-z]+-updates$/ { updates[$1] = 1 }
+	END {
+		for (i = 0; i < n; i++)
+			if (uris[i] in updates)
+				break
+		if (n)
+			print uris[i < n ? i : 0]
+	}')}
+security=${TEREDO_SECURITY_MIRROR:-$(host_lists | awk '
+	$3 == "main" && $2 ~ /^[a-z]+-security$/ && !uri { uri = $1 }
+	END { if (uri) print uri }')}
+[[ $main ]] || die "no Debian mirror in the host's apt sources: set TEREDO_MIRROR, and TEREDO_SECURITY_MIRROR"
 
 by="[signed-by=$keyring]"
 echo "deb $by $main $suite main"
