@@ -29,8 +29,9 @@ enum teredo_mode {
  * enum teredo_state - A client is offline to qualified or error, others down,
  *   up or error.
  * @TEREDO_STATE_OFFLINE: Not qualified; the helper waits before it tries
- *   again.
- * @TEREDO_STATE_DORMANT: No helper, or the helper stands down for other IPv6.
+ *   again, or was stopped.
+ * @TEREDO_STATE_DORMANT: The device is down, there was no helper so far, the
+ *   lifetime ended, or the helper stands down for other IPv6.
  * @TEREDO_STATE_PROBE: The helper asks the server.
  * @TEREDO_STATE_QUALIFIED: The device has an address.
  * @TEREDO_STATE_ERROR: The reason is in the attribute reason.
@@ -55,7 +56,8 @@ enum teredo_nat {
 
 /**
  * enum teredo_peer_state
- * @TEREDO_PEER_STATE_INCOMPLETE: Bubbles or a connectivity test are under way.
+ * @TEREDO_PEER_STATE_INCOMPLETE: Bubbles or a connectivity test are under way,
+ *   or nothing was tried yet.
  * @TEREDO_PEER_STATE_TRUSTED: Heard from within the last 30 s; packets go out
  *   directly.
  * @TEREDO_PEER_STATE_STALE: Was trusted; the next packet out starts bubbles or
