@@ -91,6 +91,7 @@ killed()
 	local before
 
 	before=$(address)
+	ip -n "$client" link set teredo0 mtu 1300
 	# not in a subshell, for HELPER
 	ping_during kill_and_start >"$LOGS/lost"
 	[ "$(cat "$LOGS/lost")" = 0 ]
@@ -99,7 +100,10 @@ killed()
 	check_err $? "address was $before, is $(address)"
 	[ "$(status .nat)" = restricted ]
 	check_err $? "NAT $(status .nat)"
-	log_helper_test "killed and restarted: no packet lost, same address"
+	[ "$(status .mtu)" = 1300 ]
+	check_err $? "the operator's MTU is $(status .mtu)"
+	ip -n "$client" link set teredo0 mtu 1280
+	log_helper_test "killed and restarted: no packet lost, same address and MTU"
 }
 
 stopped()
