@@ -54,7 +54,10 @@ alone()
 # shellcheck disable=SC2317
 refused()
 {
-	! make install && grep "make dkms-uninstall first" "$log"
+	local said
+
+	said=$(make install 2>&1) && return 1
+	[[ $said == *"make dkms-uninstall first"* ]]
 }
 
 # shellcheck disable=SC2317
