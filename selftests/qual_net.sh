@@ -209,7 +209,11 @@ ended()
 	! kill -0 "$HELPER" 2>/dev/null
 }
 
-# helper_gone: it ends by itself, since its device is no longer there
+# what the helper says when its device is no longer there
+# shellcheck disable=SC2034	# for the tests
+readonly GONE="the device is gone from this network namespace"
+
+# helper_gone TEXT: it ends by itself, and says why
 helper_gone()
 {
 	local status=0
@@ -221,7 +225,7 @@ helper_gone()
 	HELPER=''
 	[ "$status" = 1 ]
 	check_err $? "exit status $status"
-	logged "the device is gone from this network namespace"
+	logged "$1"
 	check_err $? "not told"
 }
 

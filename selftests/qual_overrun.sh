@@ -129,7 +129,7 @@ gone()
 {
 	frozen churn
 	ip -n "$client" link delete teredo0
-	helper_gone
+	helper_gone "$GONE"
 	log_helper_test "lost notifications: a device that goes is noticed"
 }
 
